@@ -1,0 +1,31 @@
+// A subcommand of the CLI. Each lives in a file of its own (apps/inspect.cc) and is listed once in
+// apps/commands.cc.
+#pragma once
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "rocforge/status.h"
+
+namespace rocforge::apps {
+
+inline constexpr int kExitOk = 0;
+inline constexpr int kExitFailure = 1;
+inline constexpr int kExitUsage = 2;
+
+// Adds its subcommand to `app`. When the user names it, `*run` is set to the function that does the
+// work; its Status becomes the exit code: kInvalidArgument from the command line 2, any other
+// failure 1, printed as "error: ...".
+using Register = void (*)(CLI::App& app, std::function<Status()>* run);
+
+// In the order of the help text.
+const std::vector<Register>& Commands();
+
+void RegisterInspect(CLI::App& app, std::function<Status()>* run);
+
+}  // namespace rocforge::apps

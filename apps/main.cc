@@ -1,0 +1,47 @@
+#include <cstdio>
+#include <cstdlib>
+
+#include "apps/command.h"
+#include "base/log.h"
+
+namespace {
+
+// ROCFORGE_LOG_LEVEL, or ROCMFORGE_LOG_LEVEL, sets the level before the command line is read.
+rocforge::Status ApplyLogLevelFromEnvironment() {
+  for (const char* name : {"ROCFORGE_LOG_LEVEL", "ROCMFORGE_LOG_LEVEL"}) {
+    const char* value = std::getenv(name);
+    if (value == nullptr || *value == '\0') continue;
+    ROCFORGE_ASSIGN_OR_RETURN(const rocforge::LogLevel level, rocforge::ParseLogLevel(value));
+    rocforge::SetLogLevel(level);
+    return {};
+  }
+  return {};
+}
+
+int Report(const rocforge::Status& status) {
+  if (status.ok()) return rocforge::apps::kExitOk;
+  std::fprintf(stderr, "error: %s\n", status.message().c_str());
+  return status.code() == rocforge::StatusCode::kInvalidArgument ? rocforge::apps::kExitUsage
+                                                                 : rocforge::apps::kExitFailure;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app(
+      "Rocforge: runs GGUF language models on AMD and NVIDIA GPUs and on the CPU, and shows why a "
+      "number is what it is.",
+      "rocforge");
+  app.set_version_flag("--version", std::string("rocforge ") + ROCFORGE_VERSION);
+  app.require_subcommand(1);
+  std::function<rocforge::Status()> run;
+  for (rocforge::apps::Register add : rocforge::apps::Commands()) add(app, &run);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? rocforge::apps::kExitOk : rocforge::apps::kExitUsage;
+  }
+  if (const rocforge::Status status = ApplyLogLevelFromEnvironment(); !status.ok())
+    return Report(status);
+  return Report(run());
+}
