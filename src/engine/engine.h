@@ -1,0 +1,103 @@
+// The engine: one loaded model, its KV pages and any number of sequences. Token ids in, logits out.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "gguf/reader.h"
+#include "graph/plan.h"
+#include "kernels/op/cost.h"
+#include "model/model.h"
+#include "rocforge/status.h"
+
+namespace rocforge::engine {
+
+struct EngineOptions {
+  std::string model_path;
+  std::string device = "auto";  // auto, cpu, gpu, gpu:N
+  int32_t n_threads = 0;        // 0: physical cores that the process may use
+  int32_t n_ctx = 0;  // tokens that one sequence may hold; 0: the model's own, at most 4096
+  int32_t max_sequences = 1;
+  int32_t max_batch_tokens = 512;  // tokens of one step; longer prompts are fed in chunks
+  int32_t max_outputs = 0;         // rows of logits of one step; 0: as max_batch_tokens
+  DType kv_type = DType::kF16;     // kF16 or kF32
+  std::string isa;                 // force a CPU instruction set; empty: the best one
+  graph::PassOptions passes;
+  std::function<void(double fraction)> on_load_progress;  // [0, 1], from the loading thread
+};
+
+using SequenceId = int32_t;
+
+enum class LogitsWanted : uint8_t { kNone, kLast, kAll };
+
+// Tokens to append to a sequence in the next step.
+struct StepItem {
+  SequenceId sequence = 0;
+  std::span<const int32_t> tokens;  // at least one
+  LogitsWanted logits = LogitsWanted::kLast;
+};
+
+struct EngineCounters {
+  int64_t steps = 0;
+  int64_t tokens = 0;
+  double bytes = 0;  // compulsory traffic of all steps
+  double ops = 0;
+};
+
+// Not thread-safe: one thread (the step loop) calls it. Memory for everything is taken in Load; a
+// step allocates nothing.
+class Engine {
+ public:
+  // Opens, plans and binds. Errors are one line that says what to do; memory that does not fit is
+  // kResourceExhausted with the numbers.
+  static Result<std::unique_ptr<Engine>> Load(const EngineOptions& options);
+  ~Engine();
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  const gguf::File& file() const;
+  const model::ModelInfo& info() const;
+  const graph::Plan& plan() const;
+  const EngineOptions& options() const;    // with every 0 and "auto" replaced by what was chosen
+  std::string device_description() const;  // "CPU (2 threads, avx512)"
+
+  // kResourceExhausted when all max_sequences are in use.
+  Result<SequenceId> NewSequence();
+  void FreeSequence(SequenceId sequence);
+  int32_t length(SequenceId sequence) const;  // tokens in the cache
+  // Forgets tokens from `length` on (a rejected draft, an edited conversation).
+  Status Truncate(SequenceId sequence, int32_t length);
+
+  // Appends the items' tokens and computes the wanted logits. Items name distinct sequences;
+  // together they have at most max_batch_tokens tokens (kInvalidArgument). kResourceExhausted when
+  // a sequence would pass n_ctx or no page is free: then nothing has changed.
+  Status Step(std::span<const StepItem> items);
+  // Step for one sequence in chunks of max_batch_tokens; logits only of the last token. `cancelled`
+  // (may be null) is asked between chunks: kCancelled, with the chunks so far kept.
+  Status Prefill(SequenceId sequence, std::span<const int32_t> tokens,
+                 const std::function<bool()>& cancelled);
+
+  // Logits of the last step, one row of n_vocab per wanted token, in order of items and tokens.
+  // Valid until the next.
+  int32_t n_logits() const;
+  std::span<const float> logits(int32_t row) const;
+
+  const EngineCounters& counters() const;
+  int64_t kv_bytes() const;       // reserved for the cache
+  int64_t scratch_bytes() const;  // activations and kernel scratch
+
+  // For profilers: see exec::OpObserver.
+  void SetOpObserver(
+      std::function<void(size_t node, const op::Call& call, int64_t time_ns)> observer);
+
+ private:
+  struct State;
+  explicit Engine(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace rocforge::engine
