@@ -44,7 +44,8 @@ class File {
   // a small multiple of the metadata's bytes in the file.
   static Result<File> Open(const std::string& path);
 
-  // The same over bytes in memory (not copied; they must outlive the File).
+  // The same over bytes in memory (not copied; they must outlive the File). Tensor data is as
+  // aligned as `bytes` is. kUnsupported for a part of a split model.
   static Result<File> Parse(std::span<const std::byte> bytes, std::string_view name);
 
   uint32_t version() const { return version_; }
@@ -52,7 +53,7 @@ class File {
   const std::vector<KeyValue>& metadata() const { return metadata_; }  // file order, keys unique
   const std::vector<TensorInfo>& tensors() const { return tensors_; }  // file order, names unique
   const std::vector<std::string>& paths() const { return paths_; }
-  uint64_t total_bytes() const;  // of all parts
+  uint64_t total_bytes() const { return total_bytes_; }  // of all parts
 
   const Value* Find(std::string_view key) const;              // nullptr if absent
   const TensorInfo* FindTensor(std::string_view name) const;  // nullptr if absent
@@ -66,17 +67,20 @@ class File {
   Result<std::string> GetString(std::string_view key) const;
   Result<std::vector<int64_t>> GetIntArray(std::string_view key) const;
   Result<std::vector<double>> GetFloatArray(std::string_view key) const;
+  Result<std::vector<bool>> GetBoolArray(std::string_view key) const;
   // No copy; valid as long as the File.
   Result<std::span<const std::string>> GetStringArray(std::string_view key) const;
 
  private:
   friend class Parser;
   struct Index;  // names to positions
+  Result<const Value*> Require(std::string_view key) const;
   uint32_t version_ = 3;
   uint32_t alignment_ = 32;
   std::vector<KeyValue> metadata_;
   std::vector<TensorInfo> tensors_;
   std::vector<std::string> paths_;
+  uint64_t total_bytes_ = 0;
   std::vector<MappedFile> parts_;
   std::shared_ptr<const Index> index_;
 };
