@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# Builds every fuzz target of tests/fuzz and runs each for a bounded time.
+#   tools/fuzz.sh [SECONDS_PER_TARGET] [TARGET...]     (30 seconds, all targets)
+# Exit 0: nothing found, or skipped, visibly, because no clang with libFuzzer is installed (set
+# ROCFORGE_FUZZ_REQUIRED=1 to make that a failure). Exit 1: a finding; the path of the input that shows it is printed.
+# What the runs learn is kept in <build>/corpus, so that the next run starts from there.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+seconds=${1:-30}
+shift || true
+if ! [[ $seconds =~ ^[1-9][0-9]*$ ]]; then
+  echo "usage: tools/fuzz.sh [SECONDS_PER_TARGET] [TARGET...]" >&2
+  exit 2
+fi
+build=${ROCFORGE_FUZZ_BUILD:-build/fuzz}
+
+# The first clang++ that can link a libFuzzer program with both sanitizers.
+find_clang() {
+  local dir candidate
+  dir=$(mktemp -d)
+  echo 'extern "C" int LLVMFuzzerTestOneInput(const unsigned char*, unsigned long) { return 0; }' >"$dir/probe.cc"
+  for candidate in ${ROCFORGE_FUZZ_CXX:-clang++-19 clang++-20 clang++-21 clang++-18 clang++-17 clang++-16 clang++}; do
+    if command -v "$candidate" >/dev/null &&
+      "$candidate" -std=c++20 -fsanitize=fuzzer,address,undefined "$dir/probe.cc" -o "$dir/probe" 2>/dev/null; then
+      rm -rf "$dir"
+      echo "$candidate"
+      return 0
+    fi
+  done
+  rm -rf "$dir"
+  return 1
+}
+
+if ! cxx=$(find_clang); then
+  echo "SKIPPED: fuzzing needs a clang++ with libFuzzer (Debian: clang-19 and libclang-rt-19-dev); none found" >&2
+  [[ ${ROCFORGE_FUZZ_REQUIRED:-0} == 1 ]] && exit 1
+  exit 0
+fi
+cc=${cxx/clang++/clang}
+# Readable stacks where the symbolizer of that clang is installed.
+if symbolizer=$(command -v "${cxx/clang++/llvm-symbolizer}"); then
+  export ASAN_SYMBOLIZER_PATH=$symbolizer
+fi
+
+cmake --preset fuzz -B "$build" -DCMAKE_CXX_COMPILER="$cxx" -DCMAKE_C_COMPILER="$cc" >/dev/null
+cmake --build "$build" --target fuzzers -- ${ROCFORGE_FUZZ_JOBS:+-j"$ROCFORGE_FUZZ_JOBS"}
+
+targets=("$@")
+if [[ ${#targets[@]} -eq 0 ]]; then
+  for binary in "$build"/fuzz/*_fuzz; do targets+=("$(basename "$binary" _fuzz)"); done
+fi
+
+findings=0
+for target in "${targets[@]}"; do
+  corpus=$build/corpus/$target
+  artifacts=$build/findings/$target
+  log=$build/fuzz/$target.log
+  mkdir -p "$corpus" "$artifacts"
+  # malloc_limit_mb: inputs of a few KiB that make us ask for more at once are findings.
+  options=(-max_total_time="$seconds" -max_len=16384 -timeout=10 -rss_limit_mb=2048 -malloc_limit_mb=256
+    -print_final_stats=1 -artifact_prefix="$artifacts/")
+  [[ -f tests/fuzz/$target.dict ]] && options+=(-dict="tests/fuzz/$target.dict")
+  seeds=()
+  [[ -d tests/fuzz/corpus/$target ]] && seeds+=("tests/fuzz/corpus/$target")
+  echo "fuzz $target: ${seconds} s"
+  if "$build/fuzz/${target}_fuzz" "${options[@]}" "$corpus" ${seeds[@]+"${seeds[@]}"} >"$log" 2>&1; then
+    grep -E 'stat::number_of_executed_units|stat::peak_rss_mb' "$log" | sed 's/^/  /'
+  else
+    findings=$((findings + 1))
+    grep -E -A12 '^==|ERROR|runtime error' "$log" | head -n 40 >&2 || true
+    echo "FINDING in $target; input: $(sed -n 's/.*Test unit written to //p' "$log" | tail -n 1); log: $log" >&2
+    echo "  again: $build/fuzz/${target}_fuzz INPUT" >&2
+  fi
+done
+[[ $findings -eq 0 ]]
