@@ -1,0 +1,20 @@
+// What an instruction set offers to dispatch.cc.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/cpu/kernels.h"
+#include "kernels/op/call.h"
+
+namespace rocforge::cpu {
+
+// One kernel per op, at the place of op::Kind; all present.
+struct KernelTable {
+  Kernel kernels[op::kKindCount];
+  int64_t (*scratch_bytes)(const op::Call& call, int n_threads);
+};
+
+// Defined by the folder of the same name; x86 folders exist in x86-64 builds only.
+extern const KernelTable kReferenceTable;
+
+}  // namespace rocforge::cpu
