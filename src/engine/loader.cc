@@ -1,0 +1,123 @@
+#include "engine/loader.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/format.h"
+#include "kernels/cpu/kernels.h"
+
+namespace rocforge::engine {
+namespace {
+
+// Positions of one page. 32 keys of a head of 64 f16 values are 4 KiB: long enough to stream, short
+// enough that the last, half-empty page of a sequence wastes little.
+constexpr int32_t kPageSize = 32;
+constexpr int32_t kDefaultCtx = 4096;
+constexpr int32_t kMaxCtx = 1 << 24;
+
+Status CheckDevice(const std::string& device) {
+  if (device == "auto" || device == "cpu") return {};
+  if (device == "gpu" || device.starts_with("gpu:")) {
+    return Unsupported("this build has no GPU backend; use --device cpu");
+  }
+  return InvalidArgument(Format("unknown device '{}'; use auto, cpu, gpu or gpu:N", device));
+}
+
+Status CheckNumbers(const EngineOptions& o) {
+  if (o.n_threads < 0 || o.n_threads > 1024)
+    return InvalidArgument(Format("{} threads are out of range [0, 1024]", o.n_threads));
+  if (o.n_ctx < 0 || o.n_ctx > kMaxCtx)
+    return InvalidArgument(
+        Format("a context of {} tokens is out of range [0, {}]", o.n_ctx, kMaxCtx));
+  if (o.max_sequences < 1 || o.max_sequences > 4096)
+    return InvalidArgument(Format("{} sequences are out of range [1, 4096]", o.max_sequences));
+  if (o.max_batch_tokens < 1 || o.max_batch_tokens > 65536)
+    return InvalidArgument(
+        Format("a batch of {} tokens is out of range [1, 65536]", o.max_batch_tokens));
+  if (o.max_outputs < 0 || o.max_outputs > o.max_batch_tokens)
+    return InvalidArgument(
+        Format("{} rows of logits are out of range [0, {}]", o.max_outputs, o.max_batch_tokens));
+  if (o.kv_type != DType::kF16 && o.kv_type != DType::kF32)
+    return Unsupported(Format("the KV cache can be f16 or f32, not {}", Name(o.kv_type)));
+  return {};
+}
+
+// Replaces every 0 and "auto" by the choice.
+Status Resolve(EngineOptions& o, const model::ModelInfo& info) {
+  o.device = "cpu";
+  if (o.n_threads == 0) o.n_threads = UsablePhysicalCores();
+  if (o.n_ctx == 0)
+    o.n_ctx = static_cast<int32_t>(std::min<int64_t>(kDefaultCtx, info.n_ctx_train));
+  if (o.max_batch_tokens > o.n_ctx * o.max_sequences)
+    o.max_batch_tokens = o.n_ctx * o.max_sequences;
+  if (o.max_outputs == 0 || o.max_outputs > o.max_batch_tokens) o.max_outputs = o.max_batch_tokens;
+  if (o.isa.empty()) {
+    o.isa = cpu::IsaName(cpu::BestIsa());
+    return {};
+  }
+  ROCFORGE_ASSIGN_OR_RETURN(const cpu::Isa isa, cpu::ParseIsa(o.isa));
+  const auto available = cpu::AvailableIsas();
+  if (std::find(available.begin(), available.end(), isa) == available.end()) {
+    return Unsupported(Format("this machine or build lacks the instruction set '{}'", o.isa));
+  }
+  return {};
+}
+
+// Touches the mapped weights so that the first token does not wait for the disk; reports progress
+// by bytes.
+void WarmUp(const gguf::File& file, ThreadPool& pool, const std::function<void(double)>& progress) {
+  constexpr size_t kSlice = size_t{64} << 20;
+  constexpr size_t kStride = 4096;
+  const double total = std::max(1.0, static_cast<double>(file.total_bytes()));
+  double done = 0;
+  for (const gguf::TensorInfo& tensor : file.tensors()) {
+    for (size_t begin = 0; begin < tensor.data.size(); begin += kSlice) {
+      const auto slice = tensor.data.subspan(begin, std::min(kSlice, tensor.data.size() - begin));
+      pool.ParallelFor(static_cast<int64_t>((slice.size() + kStride - 1) / kStride), 256,
+                       [&](int64_t from, int64_t to) {
+                         for (int64_t i = from; i < to; ++i) {
+                           // A volatile read: the page must really be brought in.
+                           static_cast<void>(*static_cast<const volatile std::byte*>(
+                               &slice[static_cast<size_t>(i) * kStride]));
+                         }
+                       });
+      done += static_cast<double>(slice.size());
+      if (progress) progress(std::min(1.0, done / total));
+    }
+  }
+  if (progress) progress(1.0);
+}
+
+}  // namespace
+
+Result<Loaded> LoadModel(const EngineOptions& options) {
+  ROCFORGE_RETURN_IF_ERROR(CheckDevice(options.device));
+  ROCFORGE_RETURN_IF_ERROR(CheckNumbers(options));
+  Loaded l;
+  l.options = options;
+  ROCFORGE_ASSIGN_OR_RETURN(gguf::File file, gguf::File::Open(options.model_path));
+  l.file = std::make_unique<gguf::File>(std::move(file));
+  Result<model::Model> model = model::BuildModel(*l.file);
+  if (!model.ok()) return model.status().WithContext(options.model_path);
+  l.model = std::move(*model);
+  ROCFORGE_RETURN_IF_ERROR(Resolve(l.options, l.model.info));
+
+  ROCFORGE_ASSIGN_OR_RETURN(graph::Plan plan,
+                            graph::BuildPlan(l.model.graph, l.options.passes,
+                                             {l.options.max_batch_tokens, l.options.max_outputs}));
+  l.plan = std::make_unique<graph::Plan>(std::move(plan));
+  l.page_size = kPageSize;
+  l.pages_per_sequence = (l.options.n_ctx + kPageSize - 1) / kPageSize;
+  l.n_pages = l.pages_per_sequence * l.options.max_sequences;
+  ROCFORGE_ASSIGN_OR_RETURN(
+      l.kv, KvMemory::Allocate(l.plan->graph.kv_layers, l.options.kv_type, l.n_pages, kPageSize));
+
+  l.pool = std::make_unique<ThreadPool>(l.options.n_threads);
+  ROCFORGE_ASSIGN_OR_RETURN(const cpu::Isa isa, cpu::ParseIsa(l.options.isa));
+  exec::Binding binding{l.model.weights, l.kv.layers(), l.pool.get(), isa};
+  ROCFORGE_ASSIGN_OR_RETURN(l.executor, exec::EagerExecutor::Create(*l.plan, binding));
+  WarmUp(*l.file, *l.pool, options.on_load_progress);
+  return l;
+}
+
+}  // namespace rocforge::engine

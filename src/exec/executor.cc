@@ -1,0 +1,171 @@
+#include "exec/executor.h"
+
+#include <chrono>
+#include <new>
+#include <string>
+#include <utility>
+
+#include "base/format.h"
+#include "kernels/op/check.h"
+
+namespace rocforge::exec {
+namespace {
+
+struct AlignedDelete {
+  void operator()(std::byte* p) const { ::operator delete[](p, std::align_val_t{64}); }
+};
+using AlignedBytes = std::unique_ptr<std::byte[], AlignedDelete>;
+
+Result<AlignedBytes> Allocate(int64_t bytes, const char* what) {
+  if (bytes == 0) return AlignedBytes();
+  void* p = ::operator new[](static_cast<size_t>(bytes), std::align_val_t{64}, std::nothrow);
+  if (p == nullptr) {
+    return ResourceExhausted(Format("no memory for {} of {}; use a smaller --batch or --ctx",
+                                    FormatBytes(static_cast<uint64_t>(bytes)), what));
+  }
+  return AlignedBytes(static_cast<std::byte*>(p));
+}
+
+// A node with its operands resolved. Rows that follow the step are set anew each time; the rest
+// never changes.
+struct BoundOp {
+  op::Call call;
+  cpu::Kernel kernel = nullptr;
+  std::vector<op::Operand> operands;  // inputs, then outputs
+  std::vector<graph::Rows> rows;      // of each operand
+  size_t n_in = 0;
+};
+
+}  // namespace
+
+struct EagerExecutor::State {
+  const graph::Plan* plan = nullptr;
+  std::vector<op::KvLayer> kv_layers;
+  cpu::Context context;
+  std::vector<BoundOp> ops;
+  AlignedBytes arena;
+  AlignedBytes scratch;
+  int64_t scratch_bytes = 0;
+  op::Cost last_cost;
+  int32_t n_outputs = 0;
+  OpObserver observer;
+
+  op::Operand MakeOperand(graph::ValueId id, const Binding& binding) const {
+    const graph::Value& value = plan->graph.values[static_cast<size_t>(id)];
+    op::Operand operand;
+    operand.desc = value.At(plan->limits.max_tokens, plan->limits.max_outputs);
+    // Weights are read only by contract (call.h); one Operand type serves both.
+    operand.data = value.is_weight()
+                       ? const_cast<std::byte*>(binding.weights[static_cast<size_t>(value.weight)])
+                       : arena.get() + plan->offsets[static_cast<size_t>(id)];
+    return operand;
+  }
+
+  const op::KvLayer* LayerOf(const op::Params& params) const {
+    const auto at = [&](int32_t layer) { return &kv_layers[static_cast<size_t>(layer)]; };
+    if (const auto* p = std::get_if<op::KvAppend>(&params)) return at(p->layer);
+    if (const auto* p = std::get_if<op::RopeKvAppend>(&params)) return at(p->append.layer);
+    if (const auto* p = std::get_if<op::Attention>(&params)) return at(p->layer);
+    return nullptr;
+  }
+
+  Status Bind(const graph::Node& node, const Binding& binding, BoundOp& bound);
+  void SetRows(const op::Step& step);
+};
+
+Status EagerExecutor::State::Bind(const graph::Node& node, const Binding& binding, BoundOp& bound) {
+  bound.n_in = node.in.size();
+  for (const auto* list : {&node.in, &node.out}) {
+    for (graph::ValueId id : *list) {
+      bound.operands.push_back(MakeOperand(id, binding));
+      bound.rows.push_back(plan->graph.values[static_cast<size_t>(id)].rows);
+    }
+  }
+  const std::span<const op::Operand> all(bound.operands);
+  bound.call = {&node.params, all.first(bound.n_in), all.subspan(bound.n_in), nullptr,
+                LayerOf(node.params)};
+  ROCFORGE_RETURN_IF_ERROR(op::CheckCall(bound.call).WithContext(node.name));
+  const Result<cpu::Kernel> kernel = cpu::FindKernel(bound.call, binding.isa);
+  if (!kernel.ok()) return kernel.status().WithContext(node.name);
+  bound.kernel = *kernel;
+  scratch_bytes =
+      std::max(scratch_bytes, cpu::ScratchBytes(bound.call, binding.isa, binding.pool->size()));
+  return {};
+}
+
+void EagerExecutor::State::SetRows(const op::Step& step) {
+  for (BoundOp& bound : ops) {
+    for (size_t i = 0; i < bound.operands.size(); ++i) {
+      bound.operands[i].desc.rows = bound.rows[i].At(step.n_tokens, step.n_outputs);
+    }
+    bound.call.step = &step;
+  }
+}
+
+EagerExecutor::EagerExecutor(std::unique_ptr<State> state) : state_(std::move(state)) {}
+EagerExecutor::~EagerExecutor() = default;
+
+Result<std::unique_ptr<EagerExecutor>> EagerExecutor::Create(const graph::Plan& plan,
+                                                             const Binding& binding) {
+  if (binding.weights.size() != plan.graph.weights.size() ||
+      binding.kv_layers.size() != plan.graph.kv_layers.size()) {
+    return Internal("the binding does not have the plan's number of weights and layers");
+  }
+  auto state = std::make_unique<State>();
+  state->plan = &plan;
+  state->kv_layers = binding.kv_layers;
+  ROCFORGE_ASSIGN_OR_RETURN(state->arena, Allocate(plan.arena_bytes, "activations"));
+  state->ops.resize(plan.graph.nodes.size());  // never resized again: calls point into it
+  for (size_t i = 0; i < state->ops.size(); ++i) {
+    ROCFORGE_RETURN_IF_ERROR(state->Bind(plan.graph.nodes[i], binding, state->ops[i]));
+  }
+  ROCFORGE_ASSIGN_OR_RETURN(state->scratch, Allocate(state->scratch_bytes, "kernel scratch"));
+  state->context = {binding.pool, state->scratch.get()};
+  return std::unique_ptr<EagerExecutor>(new EagerExecutor(std::move(state)));
+}
+
+Status EagerExecutor::Run(const op::Step& step) {
+  State& s = *state_;
+  const graph::PlanLimits& limits = s.plan->limits;
+  if (step.n_tokens < 1 || step.n_tokens > limits.max_tokens || step.n_outputs < 0 ||
+      step.n_outputs > limits.max_outputs) {
+    return InvalidArgument(
+        Format("a step of {} tokens and {} outputs does not fit the plan's {} and {}",
+               step.n_tokens, step.n_outputs, limits.max_tokens, limits.max_outputs));
+  }
+  s.SetRows(step);
+  s.last_cost = {};
+  s.n_outputs = step.n_outputs;
+  for (size_t i = 0; i < s.ops.size(); ++i) {
+    const BoundOp& bound = s.ops[i];
+    if (!bound.call.out.empty() && bound.call.out[0].desc.rows == 0) continue;  // no logits wanted
+    if (s.observer) {
+      const auto begin = std::chrono::steady_clock::now();
+      bound.kernel(bound.call, s.context);
+      const auto time = std::chrono::steady_clock::now() - begin;
+      s.observer(i, bound.call, std::chrono::duration_cast<std::chrono::nanoseconds>(time).count());
+    } else {
+      bound.kernel(bound.call, s.context);
+    }
+    const op::Cost cost = op::CostOf(bound.call);
+    s.last_cost.bytes_read += cost.bytes_read;
+    s.last_cost.bytes_written += cost.bytes_written;
+    s.last_cost.ops += cost.ops;
+  }
+  return {};
+}
+
+std::span<const float> EagerExecutor::logits() const {
+  const graph::Graph& graph = state_->plan->graph;
+  const auto id = static_cast<size_t>(graph.logits);
+  const auto* data =
+      reinterpret_cast<const float*>(state_->arena.get() + state_->plan->offsets[id]);
+  return {data, static_cast<size_t>(state_->n_outputs * graph.values[id].cols)};
+}
+
+op::Cost EagerExecutor::LastCost() const { return state_->last_cost; }
+void EagerExecutor::SetObserver(OpObserver observer) { state_->observer = std::move(observer); }
+int64_t EagerExecutor::arena_bytes() const { return state_->plan->arena_bytes; }
+int64_t EagerExecutor::scratch_bytes() const { return state_->scratch_bytes; }
+
+}  // namespace rocforge::exec
