@@ -1,0 +1,25 @@
+// Q4_1: 32 weights in 20 bytes, 5 bits per weight. w = d * q + m, q in [0, 16).
+//
+//   byte 0      2       4                   20
+//        | d f16 | m f16 | qs: 16 bytes      |
+//   qs[j]: low nibble is q of weight j, high nibble of weight j + 16.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace rocforge::quant {
+
+struct BlockQ4_1 {
+  static constexpr int kElements = 32;
+  uint16_t d;
+  uint16_t m;
+  uint8_t qs[16];
+};
+static_assert(sizeof(BlockQ4_1) == 20);
+
+// `n`: weights, a multiple of kElements. `importance`: null or n weights of the squared errors.
+void DecodeQ4_1(const std::byte* blocks, float* out, int64_t n);
+void EncodeQ4_1(const float* in, const float* importance, int64_t n, std::byte* blocks);
+
+}  // namespace rocforge::quant
