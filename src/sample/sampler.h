@@ -11,6 +11,8 @@
 #include <vector>
 
 #include "rocforge/status.h"
+#include "sample/candidates.h"
+#include "sample/history.h"
 #include "sample/random.h"
 
 namespace rocforge::sample {
@@ -111,14 +113,16 @@ class Sampler {
 
   // Draws the next token from logits[n_vocab]. The order of work: logit bias; then the chain in the
   // given order; then, if set, mirostat; then the draw. With temperature 0 only bias, penalties and
-  // DRY act, and the best token is taken (ties: the lowest id).
+  // DRY act, and the best token is taken (ties: the lowest id); so too below 1e-6.
   // One number of the generator is used for the draw (none if greedy) and one before it by XTC if
   // it is on. No allocation unless it fails: kDataLoss if a logit is NaN or +infinity (the model or
   // its computation is broken), kFailedPrecondition if every token has -infinity.
   Result<int32_t> Sample(std::span<const float> logits);
 
   // Valid until the next call of Sample.
-  CandidateView candidates() const;
+  CandidateView candidates() const {
+    return {candidates_.ids(), candidates_.logits(), candidates_.probs()};
+  }
 
   // Forgets the history and starts generator and mirostat anew, as after Create.
   void Reset();
@@ -126,7 +130,17 @@ class Sampler {
   const SamplerParams& params() const { return params_; }
 
  private:
-  Sampler(const SamplerParams& params, int64_t n_vocab);
+  Sampler(const SamplerParams& params, int64_t n_vocab, int64_t max_history,
+          std::span<const int32_t> dry_breakers);
+  void Penalize();
+  void RunKind(SamplerKind kind);
+
+  SamplerParams params_;
+  Random random_;
+  float mu_ = 0;  // mirostat: the surprise above which tokens are cut, in bits
+  TokenWindow window_;
+  DryHistory dry_;
+  Candidates candidates_;
 };
 
 }  // namespace rocforge::sample
