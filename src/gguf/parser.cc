@@ -1,8 +1,10 @@
 #include "gguf/parser.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <limits>
+#include <new>
 #include <numeric>
 #include <type_traits>
 #include <utility>
@@ -16,7 +18,6 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "GGUF is read without byte swapping");
 
 constexpr std::string_view kMagic = "GGUF";
-constexpr uint32_t kDefaultAlignment = 32;
 constexpr size_t kShownNameBytes = 80;
 
 // The fewest bytes that an entry can take; a count that asks for more than is left is a lie.
@@ -320,20 +321,9 @@ Status Parser::ReadArray(int depth, Array* array) {
 }
 
 Status Parser::ParseAlignment() {
-  file_.alignment_ = kDefaultAlignment;
-  for (const KeyValue& entry : file_.metadata_) {
-    if (entry.key != "general.alignment") continue;
-    const auto* value = std::get_if<uint64_t>(&entry.value.data);
-    if (value == nullptr) {
-      return Corrupt(
-          Format("key 'general.alignment' has type {}, expected uint32", TypeName(entry.value)));
-    }
-    if (!std::has_single_bit(*value) || *value < kMinAlignment || *value > kMaxAlignment) {
-      return Corrupt(Format("key 'general.alignment' is {}, expected a power of two from {} to {}",
-                            *value, kMinAlignment, kMaxAlignment));
-    }
-    file_.alignment_ = static_cast<uint32_t>(*value);
-  }
+  const Result<uint64_t> alignment = AlignmentOf(file_.metadata_);
+  if (!alignment.ok()) return Corrupt(alignment.status().message());
+  file_.alignment_ = static_cast<uint32_t>(*alignment);
   return {};
 }
 
@@ -369,15 +359,10 @@ Status Parser::ParseTensor(TensorInfo* tensor) {
   if (!Take(&offset)) return EndsInside("the tensor directory");
   offsets_.push_back(offset);
 
-  const Result<int64_t> row_bytes = RowBytes(tensor->dtype, tensor->shape.row_elements());
-  if (!row_bytes.ok()) return Corrupt("a row of " + row_bytes.status().message());
-  int64_t size_bytes = 0;
-  if (__builtin_mul_overflow(*row_bytes, tensor->shape.rows(), &size_bytes)) {
-    return Corrupt(
-        Format("the size of {} {} overflows", Name(tensor->dtype), tensor->shape.ToString()));
-  }
+  const Result<uint64_t> size_bytes = DataBytes(tensor->dtype, tensor->shape);
+  if (!size_bytes.ok()) return Corrupt(size_bytes.status().message());
   // The address follows in LocateData, when the start of the data is known.
-  tensor->data = {static_cast<const std::byte*>(nullptr), static_cast<size_t>(size_bytes)};
+  tensor->data = {static_cast<const std::byte*>(nullptr), static_cast<size_t>(*size_bytes)};
   return {};
 }
 
@@ -389,13 +374,10 @@ Status Parser::ParseShape(TensorInfo* tensor) {
     return Corrupt(Format("{} dimensions (allowed are 1 to {})", rank, Shape::kMaxRank));
   }
   std::array<uint64_t, Shape::kMaxRank> dims{};
-  int64_t elements = 1;
   for (uint32_t i = 0; i < rank; ++i) {
     if (!Take(&dims[i])) return EndsInside("the tensor directory");
-    if (dims[i] == 0) return Corrupt(Format("dimension {} is 0", i));
-    if (dims[i] > std::numeric_limits<int64_t>::max() ||
-        __builtin_mul_overflow(elements, static_cast<int64_t>(dims[i]), &elements)) {
-      return Corrupt(Format("dimension {} is {}: the number of elements overflows", i, dims[i]));
+    if (dims[i] == 0 || dims[i] > std::numeric_limits<int64_t>::max()) {
+      return Corrupt(Format("dimension {} is {} (allowed are 1 to 2^63-1)", i, dims[i]));
     }
   }
   for (uint32_t i = rank; i > 0; --i) tensor->shape.Append(static_cast<int64_t>(dims[i - 1]));
@@ -404,7 +386,7 @@ Status Parser::ParseShape(TensorInfo* tensor) {
 
 Status Parser::LocateData() {
   if (file_.tensors_.empty()) return {};
-  const uint64_t start = (position_ + file_.alignment_ - 1) / file_.alignment_ * file_.alignment_;
+  const uint64_t start = AlignUp(position_, file_.alignment_);
   const uint64_t size = bytes_.size();
   const uint64_t data_bytes = start < size ? size - start : 0;
   for (size_t i = 0; i < file_.tensors_.size(); ++i) {

@@ -9,19 +9,12 @@
 #include <string_view>
 #include <vector>
 
+#include "gguf/layout.h"
 #include "gguf/reader.h"
 #include "gguf/value.h"
 #include "rocforge/status.h"
 
 namespace rocforge::gguf {
-
-// Metadata and directory of one file end before this byte. Real ones are below 40 MiB; the limit
-// keeps a hostile file from filling the memory, whatever its size.
-inline constexpr uint64_t kMaxHeaderBytes = uint64_t{256} << 20;
-inline constexpr size_t kMaxNameBytes = 65535;  // of a key (the specification's) or a tensor name
-inline constexpr int kMaxArrayDepth = 4;        // of arrays in arrays
-inline constexpr uint64_t kMinAlignment = 8;    // the specification's: a multiple of 8
-inline constexpr uint64_t kMaxAlignment = uint64_t{16} << 20;
 
 // Single-use: one Parser parses one file. Nothing is reserved before the bytes that justify it are
 // known to be there, so memory is at most about ten times the bytes of the header.

@@ -39,9 +39,10 @@ struct KeyValue {
 class File {
  public:
   // Parses and validates everything but the tensor data. For a split model ("-00001-of-00003.gguf")
-  // any part may be named; all are opened and must agree. Errors (kNotFound, kDataLoss,
-  // kUnsupported) are one line naming the file, the place and the offence. Memory use is bounded by
-  // a small multiple of the metadata's bytes in the file.
+  // any part may be named; all are opened and must agree; the metadata is that of the first part
+  // without its "split." keys. Errors (kNotFound, kDataLoss, kUnsupported, kResourceExhausted) are
+  // one line naming the file, the place and the offence. Memory use is bounded by a small multiple
+  // of the metadata's bytes in the file.
   static Result<File> Open(const std::string& path);
 
   // The same over bytes in memory (not copied; they must outlive the File). Tensor data is as

@@ -29,7 +29,6 @@ Result<int64_t> Parser::SplitCount(const File& file) {
   return std::max<int64_t>(count, 1);
 }
 
-// The part that `file` says it is (from 1), which must be what its name says.
 Result<std::string> Parser::SplitPrefix(const File& file, int64_t count) {
   const std::string& path = file.paths_[0];
   ROCFORGE_ASSIGN_OR_RETURN(const int64_t index, file.GetInt("split.no"));
@@ -86,6 +85,8 @@ Result<File> Parser::OpenAll(const std::string& path) {
                  whole.paths_[0], count, whole.tensors_.size(), expected));
     }
   }
+  // They describe the files, not the model, and would be wrong in a copy of the metadata.
+  std::erase_if(whole.metadata_, [](const KeyValue& e) { return e.key.starts_with("split."); });
   ROCFORGE_ASSIGN_OR_RETURN(whole.index_,
                             File::Index::Build(whole.paths_[0], whole.metadata_, whole.tensors_));
   return whole;
