@@ -20,10 +20,9 @@ inline float ExpNegative(float x) {
   constexpr float kLn2High = 0.693359375f;  // 9 bits: n * kLn2High is exact
   constexpr float kLn2Low = -2.12194440e-4f;
   constexpr float kRound = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer
-  const float clamped = x > -87.0f ? x : -87.0f;
-  const float shifted = clamped * kLog2E + kRound;
+  const float shifted = x * kLog2E + kRound;
   const float n = shifted - kRound;
-  const float r = (clamped - n * kLn2High) - n * kLn2Low;
+  const float r = (x - n * kLn2High) - n * kLn2Low;
   float p = 1.0f / 5040;
   p = p * r + 1.0f / 720;
   p = p * r + 1.0f / 120;
@@ -35,7 +34,10 @@ inline float ExpNegative(float x) {
   // The low bits of `shifted` hold n; the shift drops all the others.
   const uint32_t scale = (std::bit_cast<uint32_t>(shifted) << 23) + 0x3F800000u;
   const float e = p * std::bit_cast<float>(scale);
-  return x >= -87.0f ? e : 0.0f;
+  // What came of x < -87 is masked out; by bits, because GCC makes a branch of ?: and then does not
+  // vectorise the caller's loop.
+  const uint32_t mask = 0u - static_cast<uint32_t>(x >= -87.0f);
+  return std::bit_cast<float>(std::bit_cast<uint32_t>(e) & mask);
 }
 
 // The largest value; -infinity if there is none. NaN are passed over.
