@@ -26,6 +26,7 @@ using Register = void (*)(CLI::App& app, std::function<Status()>* run);
 // In the order of the help text.
 const std::vector<Register>& Commands();
 
+void RegisterDevices(CLI::App& app, std::function<Status()>* run);
 void RegisterInspect(CLI::App& app, std::function<Status()>* run);
 
 }  // namespace rocforge::apps

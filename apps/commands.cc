@@ -3,7 +3,9 @@
 namespace rocforge::apps {
 
 const std::vector<Register>& Commands() {
-  static const std::vector<Register> commands = {};
+  static const std::vector<Register> commands = {
+      RegisterDevices,
+  };
   return commands;
 }
 
