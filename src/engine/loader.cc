@@ -12,7 +12,6 @@ namespace {
 // Positions of one page. 32 keys of a head of 64 f16 values are 4 KiB: long enough to stream, short
 // enough that the last, half-empty page of a sequence wastes little.
 constexpr int32_t kPageSize = 32;
-constexpr int32_t kDefaultCtx = 4096;
 constexpr int32_t kMaxCtx = 1 << 24;
 
 Status CheckDevice(const std::string& device) {
@@ -47,7 +46,7 @@ Status Resolve(EngineOptions& o, const model::ModelInfo& info) {
   o.device = "cpu";
   if (o.n_threads == 0) o.n_threads = UsablePhysicalCores();
   if (o.n_ctx == 0)
-    o.n_ctx = static_cast<int32_t>(std::min<int64_t>(kDefaultCtx, info.n_ctx_train));
+    o.n_ctx = static_cast<int32_t>(std::min(model::kDefaultContext, info.n_ctx_train));
   if (o.max_batch_tokens > o.n_ctx * o.max_sequences)
     o.max_batch_tokens = o.n_ctx * o.max_sequences;
   if (o.max_outputs == 0 || o.max_outputs > o.max_batch_tokens) o.max_outputs = o.max_batch_tokens;
@@ -97,7 +96,7 @@ Result<Loaded> LoadModel(const EngineOptions& options) {
   l.options = options;
   ROCFORGE_ASSIGN_OR_RETURN(gguf::File file, gguf::File::Open(options.model_path));
   l.file = std::make_unique<gguf::File>(std::move(file));
-  Result<model::Model> model = model::BuildModel(*l.file);
+  Result<model::Model> model = model::BuildModel(*l.file, options.n_ctx);
   if (!model.ok()) return model.status().WithContext(options.model_path);
   l.model = std::move(*model);
   ROCFORGE_RETURN_IF_ERROR(Resolve(l.options, l.model.info));

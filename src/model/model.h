@@ -26,16 +26,21 @@ struct ModelInfo {
   std::string main_type;     // element type that holds most of the bytes, "Q4_1"
 };
 
+// Context of a sequence where the user names none: the model's own, at most this.
+inline constexpr int64_t kDefaultContext = 4096;
+
 struct Model {
   ModelInfo info;
   graph::Graph graph;
-  std::vector<const std::byte*> weights;  // by Graph::weights index; memory of the gguf::File
+  std::vector<const std::byte*> weights;  // by Graph::weights index: first byte of
+                                          // the part, in the gguf::File's memory
 };
 
-// Builds the model of `file`, which must outlive it. kUnsupported for an architecture or feature
-// that we lack (the line lists the supported ones), kDataLoss for a missing key, a missing tensor
-// or one of the wrong shape, named.
-Result<Model> BuildModel(const gguf::File& file);
+// Builds the model of `file`, which must outlive it. n_ctx is the context that a sequence will hold
+// (0: min(n_ctx_train, kDefaultContext)); models with long and short RoPE factors choose between
+// them by it. kUnsupported for an architecture or feature that we lack (the line lists the
+// supported ones), kDataLoss for a missing key, a missing tensor or one of the wrong shape, named.
+Result<Model> BuildModel(const gguf::File& file, int64_t n_ctx = 0);
 
 // Names as in general.architecture, sorted.
 std::vector<std::string> SupportedArchitectures();
