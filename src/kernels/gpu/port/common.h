@@ -1,0 +1,29 @@
+// What all ports share: types and bit-exact conversions in plain integer arithmetic.
+#pragma once
+
+#include <stdint.h>
+
+namespace rocforge::port {
+
+struct alignas(16) U32x4 {
+  uint32_t x, y, z, w;
+};
+
+template <typename To, typename From>
+RF_DEVICE To BitCast(From v) {
+  static_assert(sizeof(To) == sizeof(From));
+  return __builtin_bit_cast(To, v);
+}
+
+RF_DEVICE float Bf16ToFloat(uint16_t bits) {
+  return BitCast<float>(static_cast<uint32_t>(bits) << 16);
+}
+
+RF_DEVICE uint16_t FloatToBf16(float value) {
+  const uint32_t bits = BitCast<uint32_t>(value);
+  if ((bits & 0x7FFFFFFFu) > 0x7F800000u)
+    return static_cast<uint16_t>((bits >> 16) | 0x40u);  // quiet NaN
+  return static_cast<uint16_t>((bits + 0x7FFFu + ((bits >> 16) & 1u)) >> 16);
+}
+
+}  // namespace rocforge::port

@@ -1,0 +1,145 @@
+// Kernels that exercise each promise of port.h once, so that one test can hold all ports to the
+// specification.
+#include "kernels/gpu/port/conformance_args.h"
+#include "kernels/gpu/port/port.h"
+
+namespace rocforge::port {
+
+RF_DEVICE uint32_t GlobalThread() { return BlockId() * BlockDim() + ThreadId(); }
+
+// out[6 i ..] = thread, block, lane, wave, block size, grid size of thread i.
+RF_KERNEL(conformance_geometry, ConformanceArgs, 256) {
+  uint32_t* row = args.out + 6 * GlobalThread();
+  row[0] = ThreadId();
+  row[1] = BlockId();
+  row[2] = LaneId();
+  row[3] = WaveId();
+  row[4] = BlockDim();
+  row[5] = GridDim();
+}
+
+// out[i] = in of the lane that differs from mine by XOR with the parameter.
+RF_KERNEL(conformance_shuffle_xor, ConformanceArgs, 256) {
+  const uint32_t i = GlobalThread();
+  args.out[i] = ShuffleXor(args.in[i], args.parameter);
+}
+
+// out[i] = in of the lane that in[i] names, modulo the wave.
+RF_KERNEL(conformance_shuffle, ConformanceArgs, 256) {
+  const uint32_t i = GlobalThread();
+  args.out[i] = Shuffle(args.in[i], args.in[i] % kWaveSize);
+}
+
+// out[2 i ..] = the two halves of the ballot of (in[i] & 1).
+RF_KERNEL(conformance_ballot, ConformanceArgs, 256) {
+  const uint32_t i = GlobalThread();
+  const uint64_t ballot = Ballot((args.in[i] & 1u) != 0);
+  args.out[2 * i] = static_cast<uint32_t>(ballot);
+  args.out[2 * i + 1] = static_cast<uint32_t>(ballot >> 32);
+}
+
+namespace {
+struct Exchange {
+  uint32_t values[256];
+};
+}  // namespace
+
+// out = in with each block reversed, through shared memory, `parameter` times.
+RF_KERNEL(conformance_barrier, ConformanceArgs, 256) {
+  Exchange& shared = SharedBlock<Exchange>();
+  const uint32_t i = GlobalThread();
+  uint32_t value = args.in[i];
+  for (uint32_t round = 0; round < args.parameter; ++round) {
+    shared.values[ThreadId()] = value;
+    BlockBarrier();
+    value = shared.values[BlockDim() - 1 - ThreadId()];
+    BlockBarrier();
+  }
+  args.out[i] = value;
+}
+
+// out[i] = Dot4(in[3 i], in[3 i + 1], in[3 i + 2]).
+RF_KERNEL(conformance_dot4, ConformanceArgs, 256) {
+  const uint32_t i = GlobalThread();
+  if (i >= args.n) return;
+  const uint32_t* row = args.in + 3 * i;
+  args.out[i] = static_cast<uint32_t>(Dot4(
+      static_cast<int32_t>(row[0]), static_cast<int32_t>(row[1]), static_cast<int32_t>(row[2])));
+}
+
+// out[6 i ..] = FastExp2, FastLog2, FastRcp, FastRsqrt of in[i] as a float, Fma(x, x, -x * x
+// rounded), and 0.
+RF_KERNEL(conformance_math, ConformanceArgs, 256) {
+  const uint32_t i = GlobalThread();
+  if (i >= args.n) return;
+  const float x = BitCast<float>(args.in[i]);
+  uint32_t* row = args.out + 6 * i;
+  row[0] = BitCast<uint32_t>(FastExp2(x));
+  row[1] = BitCast<uint32_t>(FastLog2(x));
+  row[2] = BitCast<uint32_t>(FastRcp(x));
+  row[3] = BitCast<uint32_t>(FastRsqrt(x));
+  row[4] = BitCast<uint32_t>(Fma(x, x, -(x * x)));
+  row[5] = 0;
+}
+
+// out[4 i ..] = FloatToHalf and FloatToBf16 of in[i] as a float; HalfToFloat and Bf16ToFloat of its
+// low 16 bits.
+RF_KERNEL(conformance_convert, ConformanceArgs, 256) {
+  const uint32_t i = GlobalThread();
+  if (i >= args.n) return;
+  const float x = BitCast<float>(args.in[i]);
+  const uint16_t bits = static_cast<uint16_t>(args.in[i]);
+  uint32_t* row = args.out + 4 * i;
+  row[0] = FloatToHalf(x);
+  row[1] = FloatToBf16(x);
+  row[2] = BitCast<uint32_t>(HalfToFloat(bits));
+  row[3] = BitCast<uint32_t>(Bf16ToFloat(bits));
+}
+
+// out = in by 16-byte streaming loads; n is a multiple of 4 words.
+RF_KERNEL(conformance_stream, ConformanceArgs, 256) {
+  const uint32_t i = GlobalThread();
+  if (4 * i >= args.n) return;
+  const U32x4* in = reinterpret_cast<const U32x4*>(args.in);
+  Prefetch(in + i);
+  reinterpret_cast<U32x4*>(args.out)[i] = LoadStream(in + i);
+}
+
+// counter[0] += in[i], as integers; the float at counter[1] += 0.5 per thread; out[i] = 1 if the
+// old value was plausible.
+RF_KERNEL(conformance_atomics, ConformanceArgs, 256) {
+  const uint32_t i = GlobalThread();
+  if (i >= args.n) return;
+  const uint32_t old = AtomicAdd(args.counter, args.in[i]);
+  const float old_sum = AtomicAdd(reinterpret_cast<float*>(args.counter + 1), 0.5f);
+  args.out[i] =
+      old <= args.parameter && old_sum >= 0.0f && old_sum < static_cast<float>(args.n) ? 1u : 0u;
+}
+
+// `parameter` rounds in which each block reads what its neighbour wrote in the round before;
+// out[block] is the sum.
+RF_KERNEL(conformance_grid_barrier, ConformanceArgs, 256) {
+  uint32_t value = args.in[BlockId()];
+  for (uint32_t round = 0; round < args.parameter; ++round) {
+    if (ThreadId() == 0) StoreRelease(args.out + BlockId(), value);
+    GridBarrier(args.counter, GridDim());
+    value += LoadAcquire(args.out + (BlockId() + 1) % GridDim());
+    GridBarrier(args.counter, GridDim());
+  }
+  if (ThreadId() == 0) args.out[BlockId()] = value;
+}
+
+// out[0] and out[1]: 1 where the clock did not go back within a thread and had moved after much
+// work.
+RF_KERNEL(conformance_clock, ConformanceArgs, 256) {
+  const uint64_t begin = Clock();
+  uint32_t x = args.in[0] | 1u;
+  for (uint32_t i = 0; i < args.parameter; ++i) x = x * 1664525u + 1013904223u;
+  const uint64_t end = Clock();
+  if (GlobalThread() != 0) return;
+  args.out[0] = end >= begin ? 1u : 0u;
+  args.out[1] = end > begin ? 1u : 0u;
+  args.out[2] = x;
+}
+
+}  // namespace rocforge::port

@@ -1,0 +1,131 @@
+// The port to NVIDIA GPUs by NVVM builtins and PTX. See port.h.
+#pragma once
+
+#define RF_DEVICE static __attribute__((device)) inline __attribute__((always_inline))
+#define RF_MEMBER __attribute__((device)) inline __attribute__((always_inline))
+#define RF_KERNEL(name, Args, max_threads)                                                  \
+  extern "C" __attribute__((global)) __attribute__((launch_bounds(max_threads))) void name( \
+      const Args args)
+
+#include "kernels/gpu/port/common.h"
+
+namespace rocforge::port {
+
+inline constexpr uint32_t kWaveSize = 32;
+
+RF_DEVICE uint32_t ThreadId() { return __nvvm_read_ptx_sreg_tid_x(); }
+RF_DEVICE uint32_t BlockId() { return __nvvm_read_ptx_sreg_ctaid_x(); }
+RF_DEVICE uint32_t BlockIdY() { return __nvvm_read_ptx_sreg_ctaid_y(); }
+RF_DEVICE uint32_t BlockDim() { return __nvvm_read_ptx_sreg_ntid_x(); }
+RF_DEVICE uint32_t GridDim() { return __nvvm_read_ptx_sreg_nctaid_x(); }
+RF_DEVICE uint32_t GridDimY() { return __nvvm_read_ptx_sreg_nctaid_y(); }
+RF_DEVICE uint32_t LaneId() { return ThreadId() % kWaveSize; }  // blocks are one-dimensional
+RF_DEVICE uint32_t WaveId() { return ThreadId() / kWaveSize; }
+
+inline constexpr uint32_t kAllLanes = 0xFFFFFFFFu;
+
+template <typename T>
+RF_DEVICE T Shuffle(T value, uint32_t lane) {
+  static_assert(sizeof(T) == 4);
+  return BitCast<T>(
+      __nvvm_shfl_sync_idx_i32(kAllLanes, BitCast<int>(value), static_cast<int>(lane), 31));
+}
+template <typename T>
+RF_DEVICE T ShuffleXor(T value, uint32_t mask) {
+  static_assert(sizeof(T) == 4);
+  return BitCast<T>(
+      __nvvm_shfl_sync_bfly_i32(kAllLanes, BitCast<int>(value), static_cast<int>(mask), 31));
+}
+RF_DEVICE uint64_t Ballot(bool predicate) {
+  return static_cast<uint32_t>(__nvvm_vote_ballot_sync(kAllLanes, predicate));
+}
+
+RF_DEVICE void BlockBarrier() { __nvvm_bar_sync(0); }
+
+template <typename T>
+RF_DEVICE T& SharedBlock() {
+  static __attribute__((shared)) T block;
+  return block;
+}
+
+RF_DEVICE int32_t Dot4(int32_t a, int32_t b, int32_t c) {
+  int32_t d;
+  asm("dp4a.s32.s32 %0, %1, %2, %3;" : "=r"(d) : "r"(a), "r"(b), "r"(c));
+  return d;
+}
+
+RF_DEVICE float Fma(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
+RF_DEVICE float FastExp2(float x) { return __nvvm_ex2_approx_ftz_f(x); }
+RF_DEVICE float FastLog2(float x) { return __nvvm_lg2_approx_ftz_f(x); }
+RF_DEVICE float FastRcp(float x) { return __nvvm_rcp_approx_ftz_f(x); }
+RF_DEVICE float FastRsqrt(float x) { return __nvvm_rsqrt_approx_ftz_f(x); }
+
+RF_DEVICE float HalfToFloat(uint16_t bits) {
+  float value;
+  asm("cvt.f32.f16 %0, %1;" : "=f"(value) : "h"(bits));
+  return value;
+}
+RF_DEVICE uint16_t FloatToHalf(float value) {
+  uint16_t bits;
+  asm("cvt.rn.f16.f32 %0, %1;" : "=h"(bits) : "f"(value));
+  return bits;
+}
+
+RF_DEVICE U32x4 LoadStream(const U32x4* p) {
+  U32x4 v;
+  asm volatile("ld.global.L1::no_allocate.v4.u32 {%0, %1, %2, %3}, [%4];"
+               : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w)
+               : "l"(p));
+  return v;
+}
+RF_DEVICE void Prefetch(const void* p) { asm volatile("prefetch.global.L2 [%0];" ::"l"(p)); }
+
+RF_DEVICE uint32_t AtomicAdd(uint32_t* p, uint32_t v) {
+  uint32_t old;
+  asm volatile("atom.relaxed.gpu.global.add.u32 %0, [%1], %2;"
+               : "=r"(old)
+               : "l"(p), "r"(v)
+               : "memory");
+  return old;
+}
+RF_DEVICE float AtomicAdd(float* p, float v) {
+  float old;
+  asm volatile("atom.relaxed.gpu.global.add.f32 %0, [%1], %2;"
+               : "=f"(old)
+               : "l"(p), "f"(v)
+               : "memory");
+  return old;
+}
+RF_DEVICE uint32_t LoadAcquire(const uint32_t* p) {
+  uint32_t v;
+  asm volatile("ld.acquire.gpu.global.u32 %0, [%1];" : "=r"(v) : "l"(p) : "memory");
+  return v;
+}
+RF_DEVICE void StoreRelease(uint32_t* p, uint32_t v) {
+  asm volatile("st.release.gpu.global.u32 [%0], %1;" ::"l"(p), "r"(v) : "memory");
+}
+
+// Arrivals are counted up; the barrier of round r is open when r * n_blocks have arrived.
+RF_DEVICE void GridBarrier(uint32_t* counter, uint32_t n_blocks) {
+  BlockBarrier();
+  if (ThreadId() == 0) {
+    uint32_t arrived;
+    asm volatile("atom.acq_rel.gpu.global.add.u32 %0, [%1], 1;"
+                 : "=r"(arrived)
+                 : "l"(counter)
+                 : "memory");
+    const uint32_t target = arrived / n_blocks * n_blocks + n_blocks;
+    while (static_cast<int32_t>(LoadAcquire(counter) - target) < 0) {
+    }
+  }
+  BlockBarrier();
+}
+
+// Nanoseconds, in steps of some tens of them (PTX: %globaltimer).
+RF_DEVICE uint64_t Clock() {
+  uint64_t t;
+  asm volatile("mov.u64 %0, %%globaltimer;" : "=l"(t));
+  return t;
+}
+
+}  // namespace rocforge::port

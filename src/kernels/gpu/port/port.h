@@ -1,0 +1,64 @@
+// The device side of one kernel source for AMD and NVIDIA GPUs and for the host (sim). This header
+// is the written specification; amd.h, nvidia.h and sim.h each provide all of it, with no vendor
+// header and no C++ standard library. Vendor #if stands only here and in those three.
+//
+// Kernels
+//   RF_KERNEL(name, Args, max_threads) { ... args ... }
+//     defines the kernel `name`, launched with one plain struct by value (pointers and 32/64-bit
+//     numbers) and blocks of at most max_threads threads, a multiple of kWaveSize. The driver table
+//     passes the struct as the single argument.
+//   RF_DEVICE precedes every other free function, which gets internal linkage: sim holds both wave
+//   sizes in one program. RF_MEMBER precedes member functions; types whose layout or code depends
+//   on kWaveSize live in unnamed namespaces.
+//
+// Geometry: blocks are one-dimensional, grids have x and y.
+//   ThreadId() in [0, BlockDim()), BlockId() in [0, GridDim()), BlockIdY() in [0, GridDimY()).
+//   A wave is kWaveSize (32 or 64, a compile-time constant of the target) consecutive threads:
+//   LaneId(), WaveId().
+//
+// Collectives. All lanes of the wave (all threads of the block for BlockBarrier, of the grid for
+// GridBarrier) must reach the same call; a kernel must not branch around one on a value that
+// differs between lanes. sim fails the launch where it does.
+//   T Shuffle(T v, lane)         v of `lane` in [0, kWaveSize). T: 4 bytes.
+//   T ShuffleXor(T v, mask)      v of lane ^ mask, mask in [1, kWaveSize).
+//   uint64_t Ballot(bool p)      bit i: p of lane i.
+//   void BlockBarrier()          everything written before it to shared or global memory by the
+//   block is seen after it. void GridBarrier(uint32_t* counter, uint32_t n_blocks)
+//     the same for the grid. The launch is cooperative (all blocks resident); *counter is 0 before
+//     the first one of a launch and belongs to the barrier until the launch ends.
+//
+// Shared memory
+//   T& SharedBlock<T>()          the block's single shared object; T is plain, at most 64 KiB (48
+//   KiB where a kernel must
+//     run everywhere), uninitialised (sim: poisoned). A kernel uses one T.
+//
+// Arithmetic
+//   int32_t Dot4(int32_t a, int32_t b, int32_t c)   c + sum over the four signed bytes of a_i *
+//   b_i, wrapping. float Fma(a, b, c)           one rounding. float FastExp2(x), FastLog2(x),
+//   FastRcp(x), FastRsqrt(x)   relative error at most 2^-21 for normal arguments and results;
+//     FastExp2 gives 0 for x <= -126 at the latest at -150, infinity above 128.
+//   float HalfToFloat(uint16_t)  exact. uint16_t FloatToHalf(float): nearest even, overflow to
+//   infinity. float Bf16ToFloat(uint16_t)  exact. uint16_t FloatToBf16(float): nearest even, NaN
+//   stays NaN.
+//
+// Memory. Pointers are to global memory unless they come from SharedBlock.
+//   U32x4                        16 bytes, aligned to 16: the unit of wide loads and stores (plain
+//   assignment does them). U32x4 LoadStream(const U32x4*)      16 bytes that will not be read
+//   again: keep them out of the caches' way. void Prefetch(const void*)   hint: the 128 bytes
+//   around it will be read soon. May do nothing. uint32_t AtomicAdd(uint32_t*, uint32_t), float
+//   AtomicAdd(float*, float)   relaxed, device scope; the old value. uint32_t LoadAcquire(const
+//   uint32_t*), void StoreRelease(uint32_t*, uint32_t)   device scope.
+//
+// Time
+//   uint64_t Clock()             a counter of this device that never goes back, the same for all of
+//   its blocks; the driver
+//     side knows its rate.
+#pragma once
+
+#if defined(__AMDGCN__)
+#include "kernels/gpu/port/amd.h"
+#elif defined(__NVPTX__)
+#include "kernels/gpu/port/nvidia.h"
+#else
+#include "kernels/gpu/port/sim.h"
+#endif

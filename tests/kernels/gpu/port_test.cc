@@ -1,0 +1,266 @@
+// Holds the sim port to the specification of port.h, for waves of 32 and 64 lanes.
+#include <gtest/gtest.h>
+
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <numeric>
+#include <random>
+#include <vector>
+
+#include "kernels/gpu/port/conformance_args.h"
+#include "kernels/gpu/port/sim/runtime.h"
+#include "tests/testing.h"
+
+namespace rocforge::port {
+namespace {
+
+constexpr uint32_t kPoison = 0xDEADBEEF;
+
+float AsFloat(uint32_t bits) { return std::bit_cast<float>(bits); }
+uint32_t AsBits(float value) { return std::bit_cast<uint32_t>(value); }
+
+class PortTest : public ::testing::TestWithParam<uint32_t> {
+ protected:
+  uint32_t wave() const { return GetParam(); }
+
+  // Runs a conformance kernel; the output starts poisoned.
+  std::vector<uint32_t> Run(const char* name, const std::vector<uint32_t>& in, size_t n_out,
+                            uint32_t parameter, sim::LaunchShape shape, uint32_t n) {
+    const sim::KernelInfo* kernel = sim::Find(name, wave());
+    EXPECT_NE(kernel, nullptr) << name;
+    std::vector<uint32_t> out(n_out, kPoison);
+    if (kernel == nullptr) return out;
+    const ConformanceArgs args{in.data(), out.data(), counter_.data(), n, parameter};
+    EXPECT_OK(sim::Launch(*kernel, shape, std::as_bytes(std::span(&args, 1))));
+    return out;
+  }
+
+  std::vector<uint32_t> Random(size_t n) {
+    std::vector<uint32_t> values(n);
+    for (uint32_t& v : values) v = static_cast<uint32_t>(random_());
+    return values;
+  }
+
+  const uint32_t seed_ = std::random_device{}();
+  ::testing::ScopedTrace trace_{__FILE__, __LINE__, ::testing::Message() << "seed " << seed_};
+  std::mt19937 random_{seed_};
+  std::vector<uint32_t> counter_ = {0, 0};
+};
+
+TEST_P(PortTest, Geometry) {
+  const auto out = Run("conformance_geometry", {}, 6 * 384, 0, {3, 1, 128}, 0);
+  for (uint32_t i = 0; i < 384; ++i) {
+    const std::vector<uint32_t> expected = {i % 128,          i / 128, i % 128 % wave(),
+                                            i % 128 / wave(), 128,     3};
+    EXPECT_EQ(std::vector<uint32_t>(out.begin() + 6 * i, out.begin() + 6 * i + 6), expected) << i;
+  }
+}
+
+TEST_P(PortTest, ShufflesAndBallots) {
+  const auto in = Random(512);
+  for (uint32_t mask = 1; mask < wave(); mask = mask * 2 + 1) {
+    const auto out = Run("conformance_shuffle_xor", in, 512, mask, {2, 1, 256}, 512);
+    for (uint32_t i = 0; i < 512; ++i) ASSERT_EQ(out[i], in[i ^ mask]) << i;
+  }
+  const auto shuffled = Run("conformance_shuffle", in, 512, 0, {2, 1, 256}, 512);
+  for (uint32_t i = 0; i < 512; ++i)
+    ASSERT_EQ(shuffled[i], in[i / wave() * wave() + in[i] % wave()]);
+  const auto ballot = Run("conformance_ballot", in, 1024, 0, {2, 1, 256}, 512);
+  for (uint32_t i = 0; i < 512; ++i) {
+    uint64_t expected = 0;
+    for (uint32_t lane = 0; lane < wave(); ++lane) {
+      expected |= static_cast<uint64_t>(in[i / wave() * wave() + lane] & 1u) << lane;
+    }
+    ASSERT_EQ(ballot[2 * i] | static_cast<uint64_t>(ballot[2 * i + 1]) << 32, expected);
+  }
+}
+
+TEST_P(PortTest, BarrierOrdersSharedMemory) {
+  const auto in = Random(384);
+  for (uint32_t rounds : {1u, 2u, 5u}) {
+    const auto out = Run("conformance_barrier", in, 384, rounds, {2, 1, 192}, 384);
+    for (uint32_t i = 0; i < 384; ++i) {
+      const uint32_t mirrored = i / 192 * 192 + 191 - i % 192;
+      ASSERT_EQ(out[i], in[rounds % 2 == 1 ? mirrored : i]);
+    }
+  }
+}
+
+TEST_P(PortTest, GridBarrierOrdersTheGrid) {
+  constexpr uint32_t kBlocks = 7;
+  constexpr uint32_t kRounds = 5;
+  const auto in = Random(kBlocks);
+  const auto out =
+      Run("conformance_grid_barrier", in, kBlocks, kRounds, {kBlocks, 1, 64, true}, kBlocks);
+  std::vector<uint32_t> value = in;
+  for (uint32_t round = 0; round < kRounds; ++round) {
+    const std::vector<uint32_t> before = value;
+    for (uint32_t b = 0; b < kBlocks; ++b) value[b] += before[(b + 1) % kBlocks];
+  }
+  EXPECT_EQ(out, value);
+}
+
+TEST_P(PortTest, Dot4IsExactAndWraps) {
+  auto in = Random(3 * 256);
+  in[0] = in[1] = 0x80808080u;
+  in[2] = 0x7FFFFFFFu;
+  const auto out = Run("conformance_dot4", in, 256, 0, {1, 1, 256}, 256);
+  for (uint32_t i = 0; i < 256; ++i) {
+    int64_t sum = static_cast<int32_t>(in[3 * i + 2]);
+    for (int b = 0; b < 4; ++b) {
+      sum +=
+          static_cast<int8_t>(in[3 * i] >> (8 * b)) * static_cast<int8_t>(in[3 * i + 1] >> (8 * b));
+    }
+    ASSERT_EQ(out[i], static_cast<uint32_t>(sum)) << i;
+  }
+}
+
+TEST_P(PortTest, FastMathKeepsItsBounds) {
+  std::vector<uint32_t> in(1024);
+  std::uniform_real_distribution<float> range(0.001f, 100.0f);
+  for (uint32_t& v : in) v = AsBits(range(random_));
+  const auto out = Run("conformance_math", in, 6 * 1024, 0, {4, 1, 256}, 1024);
+  for (uint32_t i = 0; i < 1024; ++i) {
+    const double x = AsFloat(in[i]);
+    const uint32_t* row = &out[6 * i];
+    const double bound = 0x1p-21;
+    EXPECT_NEAR(AsFloat(row[0]) / std::exp2(x), 1.0, bound) << x;
+    EXPECT_NEAR(AsFloat(row[1]), std::log2(x), bound * std::max(1.0, std::abs(std::log2(x)))) << x;
+    EXPECT_NEAR(AsFloat(row[2]) * x, 1.0, bound) << x;
+    EXPECT_NEAR(AsFloat(row[3]) * std::sqrt(x), 1.0, bound) << x;
+    const float square = AsFloat(in[i]) * AsFloat(in[i]);
+    EXPECT_EQ(AsFloat(row[4]), static_cast<float>(x * x - static_cast<double>(square))) << x;
+    EXPECT_EQ(row[5], 0u);
+  }
+}
+
+// Nearest even by comparing the two neighbours in double precision.
+uint16_t NearestHalf(float value) {
+  if (std::isnan(value)) return 0;
+  const auto to_double = [](uint16_t bits) -> double {
+    const int exponent = bits >> 10 & 31;
+    const double fraction = bits & 1023;
+    const double magnitude =
+        exponent == 0 ? fraction * 0x1p-24 : std::ldexp(1024 + fraction, exponent - 25);
+    return (bits & 0x8000) != 0 ? -magnitude : magnitude;
+  };
+  uint16_t best = 0;
+  double best_error = std::numeric_limits<double>::infinity();
+  const uint16_t sign = std::signbit(value) ? 0x8000 : 0;
+  // 0x7C00 stands for 65536, the first value that does not fit, in the comparison: infinity.
+  for (uint32_t magnitude = 0; magnitude <= 0x7C00; ++magnitude) {
+    const auto bits = static_cast<uint16_t>(sign | magnitude);
+    const double error = std::abs(to_double(bits) - static_cast<double>(value));
+    if (error < best_error || (error == best_error && (bits & 1) == 0)) {
+      best = bits;
+      best_error = error;
+    }
+  }
+  return best;
+}
+
+TEST_P(PortTest, ConversionsRoundToNearestEven) {
+  std::vector<uint32_t> in = {0x00000000, 0x80000000, 0x7F800000, 0xFF800000, 0x7FC00000,
+                              0x33000000, 0x33000001, 0x387FC000, 0x387FE000, 0x387FF000,
+                              0x38800000, 0x477FE000, 0x477FEFFF, 0x477FF000, 0x3F801000,
+                              0x3F803000, 0x3F808000, 0x3F818000, 0x00000001, 0x7F7FFFFF};
+  while (in.size() < 256) in.push_back(static_cast<uint32_t>(random_()));
+  for (size_t i = 128; i < 256; ++i)
+    in[i] = (in[i] & 0x8FFFFFFFu) | 0x30000000u;  // in the range of half
+  const auto out = Run("conformance_convert", in, 4 * 256, 0, {1, 1, 256}, 256);
+  for (uint32_t i = 0; i < 256; ++i) {
+    const float x = AsFloat(in[i]);
+    const uint32_t* row = &out[4 * i];
+    if (std::isnan(x)) {
+      EXPECT_TRUE((row[0] & 0x7C00) == 0x7C00 && (row[0] & 0x3FF) != 0) << std::hex << in[i];
+      EXPECT_TRUE(std::isnan(AsFloat(row[1] << 16)));
+    } else {
+      EXPECT_EQ(row[0], std::isinf(x) || std::abs(x) >= 65520.0f
+                            ? (std::signbit(x) ? 0xFC00u : 0x7C00u)
+                            : NearestHalf(x))
+          << std::hex << in[i];
+      const uint32_t low = in[i] & 0xFFFFu;
+      const bool up = low > 0x8000u || (low == 0x8000u && (in[i] >> 16 & 1u) != 0);
+      EXPECT_EQ(row[1], (in[i] >> 16) + (up ? 1 : 0)) << std::hex << in[i];
+    }
+    EXPECT_EQ(row[3], in[i] << 16);
+    const float half = AsFloat(row[2]);
+    if (std::isnan(half) || std::isinf(half)) continue;
+    EXPECT_EQ(NearestHalf(half), in[i] & 0xFFFFu);
+  }
+}
+
+TEST_P(PortTest, StreamsAndAtomics) {
+  const auto in = Random(4 * 200);
+  EXPECT_EQ(Run("conformance_stream", in, 800, 0, {1, 1, 256}, 800), in);
+  std::vector<uint32_t> small(700);
+  for (uint32_t& v : small) v = static_cast<uint32_t>(random_() % 1000);
+  const uint32_t total = std::accumulate(small.begin(), small.end(), 0u);
+  counter_ = {0, 0};
+  const auto out = Run("conformance_atomics", small, 700, total, {3, 1, 256}, 700);
+  EXPECT_EQ(counter_[0], total);
+  EXPECT_EQ(AsFloat(counter_[1]), 350.0f);
+  for (uint32_t ok : out) EXPECT_EQ(ok, 1u);
+}
+
+TEST_P(PortTest, ClockMovesForward) {
+  const auto out = Run("conformance_clock", {1}, 3, 100000, {1, 1, 64}, 1);
+  EXPECT_EQ(out[0], 1u);
+  EXPECT_EQ(out[1], 1u);
+}
+
+INSTANTIATE_TEST_SUITE_P(Waves, PortTest, ::testing::Values(32u, 64u));
+
+// Kernels that break the rules, to see that sim says so.
+struct BadArgs {
+  uint32_t* out;
+};
+
+void DivergentShuffle(const void* p) {
+  const auto* args = static_cast<const BadArgs*>(p);
+  const uint32_t thread = sim::Current().thread;
+  args->out[thread] =
+      thread < 7 ? sim::Shuffle(thread, 0, {"a.cc", 1}) : sim::Shuffle(thread, 0, {"a.cc", 2});
+}
+void SomeLanesLeave(const void*) {
+  if (sim::Current().thread % 2 == 0) return;
+  static_cast<void>(sim::Ballot(true, {"b.cc", 1}));
+}
+void HalfTheBlockAtABarrier(const void*) {
+  if (sim::Current().thread < 32) sim::BlockBarrier({"c.cc", 9});
+}
+void ReadsBeyondTheWave(const void*) { static_cast<void>(sim::Shuffle(1, 40, {"d.cc", 1})); }
+void GridBarrierAlone(const void* p) {
+  sim::GridBarrier(static_cast<const BadArgs*>(p)->out, 2, {"e.cc", 1});
+}
+
+TEST(Sim, NamesBrokenRules) {
+  std::vector<uint32_t> out(64);
+  const BadArgs args{out.data()};
+  const auto run = [&](void (*entry)(const void*), sim::LaunchShape shape) {
+    const sim::KernelInfo kernel{"bad", entry, sizeof(BadArgs), 32, 64};
+    const Status status = sim::Launch(kernel, shape, std::as_bytes(std::span(&args, 1)));
+    EXPECT_EQ(status.code(), StatusCode::kInternal);
+    return status.message();
+  };
+  EXPECT_NE(run(DivergentShuffle, {1, 1, 32}).find("a.cc:2"), std::string::npos);
+  EXPECT_NE(run(SomeLanesLeave, {1, 1, 32}).find("diverge"), std::string::npos);
+  EXPECT_NE(run(HalfTheBlockAtABarrier, {1, 1, 64}).find("c.cc:9"), std::string::npos);
+  EXPECT_NE(run(ReadsBeyondTheWave, {1, 1, 32}).find("lane 40"), std::string::npos);
+  EXPECT_NE(run(GridBarrierAlone, {2, 1, 32}).find("not cooperative"), std::string::npos);
+}
+
+TEST(Sim, RefusesBadLaunches) {
+  const sim::KernelInfo kernel{"k", GridBarrierAlone, sizeof(BadArgs), 32, 64};
+  const BadArgs args{nullptr};
+  const auto bytes = std::as_bytes(std::span(&args, 1));
+  EXPECT_EQ(sim::Launch(kernel, {1, 1, 128}, bytes).code(), StatusCode::kInvalidArgument);
+  EXPECT_EQ(sim::Launch(kernel, {1, 1, 33}, bytes).code(), StatusCode::kInvalidArgument);
+  EXPECT_EQ(sim::Launch(kernel, {0, 1, 32}, bytes).code(), StatusCode::kInvalidArgument);
+  EXPECT_EQ(sim::Launch(kernel, {1, 1, 32}, bytes.first(4)).code(), StatusCode::kInvalidArgument);
+}
+
+}  // namespace
+}  // namespace rocforge::port
