@@ -19,6 +19,10 @@ std::string TestData(const std::string& relative) {
   return std::filesystem::exists(path, error) ? path.lexically_normal().string() : std::string();
 }
 
+std::string SourcePath(const std::string& relative) {
+  return std::string(ROCFORGE_SOURCE_DIR) + "/" + relative;
+}
+
 std::string ReadFileOrFail(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
   if (!in) {

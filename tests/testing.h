@@ -16,6 +16,9 @@ namespace rocforge::testing {
 // ROCFORGE_REQUIRE_TESTDATA.
 std::string TestData(const std::string& relative);
 
+// Path of `relative` in the source tree, for data that is committed (a fuzzer's corpus).
+std::string SourcePath(const std::string& relative);
+
 // Whole file; fails the current test and returns "" if it cannot be read.
 std::string ReadFileOrFail(const std::string& path);
 std::vector<float> ReadFloatsOrFail(const std::string& path);

@@ -44,7 +44,8 @@ if symbolizer=$(command -v "${cxx/clang++/llvm-symbolizer}"); then
 fi
 
 cmake --preset fuzz -B "$build" -DCMAKE_CXX_COMPILER="$cxx" -DCMAKE_C_COMPILER="$cc" >/dev/null
-cmake --build "$build" --target fuzzers -- ${ROCFORGE_FUZZ_JOBS:+-j"$ROCFORGE_FUZZ_JOBS"}
+if [[ $# -gt 0 ]]; then wanted=("${@/%/_fuzz}"); else wanted=(fuzzers); fi
+cmake --build "$build" --target "${wanted[@]}" -- ${ROCFORGE_FUZZ_JOBS:+-j"$ROCFORGE_FUZZ_JOBS"}
 
 targets=("$@")
 if [[ ${#targets[@]} -eq 0 ]]; then

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "gguf/reader.h"
+#include "gguf/writer.h"
 
 namespace {
 
@@ -58,6 +59,18 @@ void CheckTensor(const File& file, const TensorInfo& tensor, std::span<const std
   for (const std::byte b : tensor.data) g_sink = g_sink + static_cast<uint64_t>(b);
 }
 
+// What was read can be written, and then gives the same bytes again.
+void RoundTrip(const File& file) {
+  const auto first = rocforge::gguf::EncodeHeader(file.metadata(), {});
+  Require(first.ok());
+  const std::span<const std::byte> bytes(reinterpret_cast<const std::byte*>(first->data()),
+                                         first->size());
+  const auto again = File::Parse(bytes, "again");
+  Require(again.ok());
+  const auto second = rocforge::gguf::EncodeHeader(again->metadata(), {});
+  Require(second.ok() && *second == *first);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -78,6 +91,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     TypedReads(file, entry.key);
   }
   for (const TensorInfo& tensor : file.tensors()) CheckTensor(file, tensor, bytes);
+  RoundTrip(file);
   Require(file.Find("") == nullptr && file.FindTensor("") == nullptr);
   return 0;
 }

@@ -208,6 +208,22 @@ TEST(Hostile, TruncatedAnywhere) {
   EXPECT_OK(ParseStatus(whole.substr(0, needed)));
 }
 
+// What the fuzzer starts from, and what it has found, stays right where there is no fuzzer.
+TEST(Hostile, FuzzCorpus) {
+  int accepted = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(
+           ::rocforge::testing::SourcePath("tests/fuzz/corpus/gguf"))) {
+    SCOPED_TRACE(entry.path().string());
+    const Status status = ParseStatus(::rocforge::testing::ReadFileOrFail(entry.path().string()));
+    if (status.ok()) {
+      ++accepted;
+    } else {
+      EXPECT_EQ(std::count(status.message().begin(), status.message().end(), '\n'), 0);
+    }
+  }
+  EXPECT_GE(accepted, 4);
+}
+
 TEST(Hostile, HeaderLargerThanTheLimit) {
   // A sparse file, so that the claim is backed by bytes that are really there.
   ::rocforge::testing::TempDir dir;
