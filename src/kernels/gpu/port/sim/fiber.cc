@@ -131,8 +131,9 @@ void Fiber::Start(void (*entry)(void*), void* context) {
   argument_ = context;
   finished_ = false;
 #if defined(__x86_64__)
+  // The switch returns into rocforge_sim_enter with the stack pointer at the top, so that its call
+  // leaves Main the alignment that the ABI asks for.
   auto* top = reinterpret_cast<uintptr_t*>(context_->stack + kStackBytes);
-  *--top = 0;  // keeps the call in rocforge_sim_enter aligned to 16 bytes
   *--top = reinterpret_cast<uintptr_t>(&rocforge_sim_enter);  // return address of the first switch
   *--top = 0;                                                 // rbp
   *--top = 0;                                                 // rbx
