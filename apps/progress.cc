@@ -66,13 +66,22 @@ void ProgressBar::Draw(double fraction, std::string_view detail, double elapsed_
   std::fflush(stderr);
 }
 
-void ProgressBar::Finish() {
-  const std::lock_guard lock(mutex_);
+void ProgressBar::Erase() {
   if (drawn_) {
     std::fputs("\r\x1b[K", stderr);
     std::fflush(stderr);
   }
   drawn_ = false;
+}
+
+void ProgressBar::Hide() {
+  const std::lock_guard lock(mutex_);
+  Erase();
+}
+
+void ProgressBar::Finish() {
+  const std::lock_guard lock(mutex_);
+  Erase();
   enabled_ = false;
 }
 

@@ -22,10 +22,13 @@ class ProgressBar {
   // fraction in [0, 1]; `detail` is a short text such as "31 of 98 MiB, 12 MiB/s". Redraws at most
   // ten times a second, so callers need not hold back.
   void Update(double fraction, std::string_view detail = {});
-  // Erases the bar; the next line written to the terminal starts at its first column.
+  // Erases the bar until the next Update, so that a line of text can be written.
+  void Hide();
+  // Erases the bar for good; the next line written to the terminal starts at its first column.
   void Finish();
 
  private:
+  void Erase();
   void Draw(double fraction, std::string_view detail, double elapsed_s);
 
   using Clock = std::chrono::steady_clock;

@@ -1,0 +1,131 @@
+#include "apps/engine_options.h"
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <limits>
+#include <utility>
+
+#include "apps/model_path.h"
+#include "apps/progress.h"
+#include "base/format.h"
+
+namespace rocforge::apps {
+namespace {
+
+std::string FromEnvironment(std::initializer_list<const char*> names) {
+  for (const char* name : names) {
+    const char* value = std::getenv(name);
+    if (value != nullptr && *value != '\0') return value;
+  }
+  return {};
+}
+
+}  // namespace
+
+void AddModelFlag(CLI::App& command, std::string* model) {
+  command
+      .add_option("-m,--model,--gguf", *model,
+                  "GGUF file, or the name of a pulled model (default: $ROCFORGE_MODEL)")
+      ->type_name("MODEL");
+}
+
+void AddPassFlag(CLI::App& command, std::vector<std::string>* disabled) {
+  command
+      .add_option("--disable-pass", *disabled,
+                  "leave a graph pass out (repeatable; 'all' for every one)")
+      ->type_name("NAME")
+      ->expected(1)
+      ->take_all();
+}
+
+void AddEngineFlags(CLI::App& command, EngineFlags* flags) {
+  AddModelFlag(command, &flags->model);
+  command.add_option("--device", flags->device, "auto, cpu, gpu or gpu:N")->type_name("DEVICE");
+  command
+      .add_option("-t,--threads", flags->n_threads, "CPU threads (default: one per physical core)")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1024));
+  command.add_option("--kv-type", flags->kv_type, "type of the KV cache")
+      ->type_name("f16|f32")
+      ->check(CLI::IsMember({"f16", "f32"}, CLI::ignore_case));
+  command
+      .add_option("--isa", flags->isa,
+                  "force a CPU instruction set: ref, generic, avx2, avx512, neon")
+      ->type_name("NAME");
+  AddPassFlag(command, &flags->disabled_passes);
+}
+
+void AddContextFlag(CLI::App& command, EngineFlags* flags) {
+  command
+      .add_option("-c,--ctx", flags->n_ctx,
+                  "tokens of context (default: the model's own, at most 4096)")
+      ->type_name("N")
+      ->check(CLI::Range(1, std::numeric_limits<int32_t>::max()));
+}
+
+Result<engine::EngineOptions> ToEngineOptions(const EngineFlags& flags) {
+  engine::EngineOptions options;
+  ROCFORGE_ASSIGN_OR_RETURN(options.model_path, ResolveModel(flags.model));
+  options.device = flags.device;
+  if (options.device.empty()) {
+    options.device = FromEnvironment({"ROCFORGE_DEVICE", "ROCMFORGE_DEVICE"});
+  }
+  if (options.device.empty()) options.device = "auto";
+  options.n_ctx = flags.n_ctx;
+  options.n_threads = flags.n_threads;
+  ROCFORGE_ASSIGN_OR_RETURN(options.kv_type, ParseDType(flags.kv_type));
+  options.isa = flags.isa;
+  options.passes.disabled = flags.disabled_passes;
+  return options;
+}
+
+Result<std::unique_ptr<session::TextModel>> LoadTextModel(const engine::EngineOptions& options,
+                                                          const std::string& chat_template_file) {
+  session::TextModelOptions text_options;
+  text_options.engine = options;
+  if (!chat_template_file.empty()) {
+    ROCFORGE_ASSIGN_OR_RETURN(text_options.chat_template, ReadTextFile(chat_template_file));
+    if (text_options.chat_template.empty()) {
+      return InvalidArgument(
+          Format("the chat template {} is empty", EscapeForTerminal(chat_template_file)));
+    }
+  }
+  const std::string name = std::filesystem::path(options.model_path).filename().string();
+  ProgressBar bar("loading " + EscapeForTerminal(name, 40));
+  text_options.engine.on_load_progress = [&](double fraction) { bar.Update(fraction); };
+  return session::TextModel::Load(text_options);
+}
+
+Result<std::string> ReadTextFile(const std::string& path) {
+  const std::string shown = EscapeForTerminal(path);
+  std::error_code error;
+  if (std::filesystem::is_directory(path, error)) {
+    return InvalidArgument(Format("{} is a folder, not a file", shown));
+  }
+  std::FILE* file = std::fopen(path.c_str(), "rb");
+  if (file == nullptr) {
+    const std::string reason = std::strerror(errno);
+    return errno == ENOENT ? NotFound(Format("{}: {}", shown, reason))
+                           : Unavailable(Format("{}: {}", shown, reason));
+  }
+  std::string text;
+  char buffer[1 << 16];
+  while (const size_t n = std::fread(buffer, 1, sizeof(buffer), file)) text.append(buffer, n);
+  const bool failed = std::ferror(file) != 0;
+  const int read_errno = errno;
+  std::fclose(file);
+  if (failed) return Unavailable(Format("{}: {}", shown, std::strerror(read_errno)));
+  return text;
+}
+
+std::string DescribeModel(const model::ModelInfo& info) {
+  const std::string name =
+      info.name.empty() ? "model without a name" : EscapeForTerminal(info.name, 60);
+  return Format("{} ({}, {}, {})", name, info.architecture, info.main_type,
+                FormatBytes(static_cast<uint64_t>(info.weight_bytes)));
+}
+
+}  // namespace rocforge::apps
