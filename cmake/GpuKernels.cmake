@@ -1,0 +1,80 @@
+# Device code: every *.gpu.cc is compiled by stock clang for every target, without a vendor SDK, and embedded in the binary.
+
+set(ROCFORGE_GPU "AUTO" CACHE STRING "GPU kernels: AUTO (where clang 19 or newer is found), ON (fail without it), OFF")
+set(ROCFORGE_GPU_TARGETS
+  "gfx1030;gfx1100;gfx1201;gfx942;gfx10-3-generic;gfx11-generic;gfx12-generic;sm_80;sm_90a"
+  CACHE STRING "AMD processors (gfx...) and NVIDIA architectures (sm_...) to compile for")
+
+set(ROCFORGE_GPU_ENABLED OFF)
+if(NOT ROCFORGE_GPU STREQUAL "OFF")
+  find_program(ROCFORGE_GPU_CLANG NAMES clang++-19 clang++-20 clang++-21)
+  find_program(ROCFORGE_GPU_LLD NAMES ld.lld-19 ld.lld-20 ld.lld-21)
+  find_program(ROCFORGE_PTXAS ptxas HINTS /usr/local/cuda/bin)
+  if(ROCFORGE_GPU_CLANG AND ROCFORGE_GPU_LLD)
+    set(ROCFORGE_GPU_ENABLED ON)
+  elseif(ROCFORGE_GPU STREQUAL "ON")
+    message(FATAL_ERROR "ROCFORGE_GPU=ON needs clang++-19 and ld.lld-19 (Debian: clang-19 lld-19)")
+  else()
+    message(STATUS "GPU kernels: not built, clang++-19 or ld.lld-19 is missing (Debian: clang-19 lld-19); the CPU engine is complete")
+  endif()
+endif()
+
+set(ROCFORGE_GPU_FLAGS -O3 -std=c++20 -ffreestanding -ffp-contract=off -Wall -Wextra -Werror
+  -Wno-unknown-cuda-version -Wno-pass-failed -Wno-unused-command-line-argument)
+
+# Adds the command that makes one code object; `out` is set to its path. PTX ends with a NUL byte, as the driver wants.
+function(rocforge_gpu_object out source target)
+  get_filename_component(name ${source} NAME)
+  string(REPLACE ".gpu.cc" "" name ${name})
+  set(dir ${PROJECT_BINARY_DIR}/gpu/${target})
+  set(common ${ROCFORGE_GPU_FLAGS} -I${PROJECT_SOURCE_DIR}/src -MD)
+  if(target MATCHES "^gfx")
+    set(object ${dir}/${name}.co)
+    set(flags -x hip --offload-arch=${target} --offload-device-only --no-gpu-bundle-output -nogpuinc -nogpulib)
+    if(target MATCHES "generic")
+      list(APPEND flags -mcode-object-version=6 -Wno-everything)  # clang 19 calls version 6 experimental
+    endif()
+  else()
+    set(object ${dir}/${name}.ptx)
+    set(flags -x cuda --cuda-gpu-arch=${target} --cuda-device-only -nocudainc -nocudalib -S)
+  endif()
+  add_custom_command(OUTPUT ${object}
+    COMMAND ${CMAKE_COMMAND} -E make_directory ${dir}
+    COMMAND ${ROCFORGE_GPU_CLANG} ${flags} ${common} -MF ${object}.d -MT ${object} ${source} -o ${object}
+    DEPENDS ${source} DEPFILE ${object}.d
+    COMMENT "GPU ${target} ${name}" VERBATIM)
+  set(${out} ${object} PARENT_SCOPE)
+endfunction()
+
+# rocforge_gpu_embed(LIBRARY SOURCES ...): compiles the sources for all targets and adds to LIBRARY the table that
+# kernels/gpu/launch/code.h declares. With no compiler the table is empty.
+function(rocforge_gpu_embed library)
+  set(assembly ".section .rodata\n")
+  set(declarations "")
+  set(rows "")
+  set(objects "")
+  set(index 0)
+  if(ROCFORGE_GPU_ENABLED)
+    foreach(source IN LISTS ARGN)
+      get_filename_component(name ${source} NAME)
+      string(REPLACE ".gpu.cc" "" name ${name})
+      foreach(target IN LISTS ROCFORGE_GPU_TARGETS)
+        rocforge_gpu_object(object ${source} ${target})
+        list(APPEND objects ${object})
+        string(APPEND assembly ".balign 4096\n.global rocforge_code_${index}\nrocforge_code_${index}:\n.incbin \"${object}\"\n"
+          ".global rocforge_code_${index}_end\nrocforge_code_${index}_end:\n.byte 0\n")
+        string(APPEND declarations "extern \"C\" const std::byte rocforge_code_${index}[];\nextern \"C\" const std::byte rocforge_code_${index}_end[];\n")
+        string(APPEND rows "    {\"${name}\", \"${target}\", rocforge_code_${index}, rocforge_code_${index}_end},\n")
+        math(EXPR index "${index} + 1")
+      endforeach()
+    endforeach()
+  endif()
+  string(APPEND assembly ".section .note.GNU-stack,\"\",%progbits\n")
+  set(dir ${PROJECT_BINARY_DIR}/gpu)
+  file(CONFIGURE OUTPUT ${dir}/embedded_code.S CONTENT "${assembly}" @ONLY)
+  set(ROCFORGE_GPU_DECLARATIONS "${declarations}")
+  set(ROCFORGE_GPU_ROWS "${rows}")
+  configure_file(${PROJECT_SOURCE_DIR}/cmake/embedded_code.cc.in ${dir}/embedded_code.cc @ONLY)
+  set_source_files_properties(${dir}/embedded_code.S PROPERTIES OBJECT_DEPENDS "${objects}")
+  target_sources(${library} PRIVATE ${dir}/embedded_code.S ${dir}/embedded_code.cc)
+endfunction()

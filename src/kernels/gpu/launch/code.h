@@ -1,0 +1,35 @@
+// The device code in this binary, and which of it a device can run.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "rocforge/status.h"
+
+namespace rocforge::gpu {
+
+// One source file compiled for one target: an AMD code object (ELF) or NVIDIA PTX (text, a NUL byte
+// follows the span).
+struct CodeObject {
+  std::string_view kernel_file;  // "conformance", from conformance.gpu.cc
+  std::string_view target;       // "gfx1100", "gfx11-generic", "sm_90a"
+  std::span<const std::byte> bytes;
+};
+
+// All of them; empty in a build without a device compiler.
+std::span<const CodeObject> EmbeddedCode();
+
+// Targets in this build, each once, in the order of the build's list.
+std::vector<std::string_view> EmbeddedTargets();
+
+// The best target among `available` for a device that names itself `arch`: the exact one, else the
+// generic one of its family (AMD), else the newest PTX that the device can run (NVIDIA "sm_NN"; a
+// target that ends in "a" runs on exactly that architecture). kUnsupported: "no code for gfx906;
+// this build has: ...". AMD features after a colon ("gfx942:sramecc+") are ignored.
+Result<std::string_view> SelectTarget(std::string_view arch,
+                                      std::span<const std::string_view> available);
+
+}  // namespace rocforge::gpu

@@ -1,0 +1,75 @@
+#include "kernels/gpu/launch/code.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+#include <set>
+
+#include "tests/testing.h"
+
+namespace rocforge::gpu {
+namespace {
+
+using Names = std::vector<std::string_view>;
+
+std::string_view Select(std::string_view arch, const Names& available) {
+  const auto selected = SelectTarget(arch, available);
+  return selected.ok() ? *selected : std::string_view();
+}
+
+TEST(SelectTarget, ExactThenGenericThenNothing) {
+  const Names all = {"gfx1030",       "gfx1100", "gfx942", "gfx10-3-generic",
+                     "gfx11-generic", "sm_80",   "sm_90a"};
+  EXPECT_EQ(Select("gfx1100", all), "gfx1100");
+  EXPECT_EQ(Select("gfx942:sramecc+:xnack-", all), "gfx942");
+  EXPECT_EQ(Select("gfx1103", all), "gfx11-generic");
+  EXPECT_EQ(Select("gfx1032", all), "gfx10-3-generic");
+  EXPECT_EQ(Select("gfx1201", all), "");
+  EXPECT_EQ(Select("gfx906", all), "");
+  const auto refused = SelectTarget("gfx906", all);
+  EXPECT_EQ(refused.status().code(), StatusCode::kUnsupported);
+  EXPECT_EQ(refused.status().message(),
+            "no code for gfx906; this build has: gfx1030, gfx1100, gfx942, gfx10-3-generic, "
+            "gfx11-generic, sm_80, sm_90a");
+  EXPECT_NE(SelectTarget("gfx1100", {}).status().message().find("no GPU code"), std::string::npos);
+}
+
+TEST(SelectTarget, NewestPtxThatRuns) {
+  const Names all = {"sm_80", "sm_90a"};
+  EXPECT_EQ(Select("sm_90", all), "sm_90a");
+  EXPECT_EQ(Select("sm_89", all), "sm_80");
+  EXPECT_EQ(Select("sm_120", all), "sm_80");  // sm_90a code runs on 9.0 alone
+  EXPECT_EQ(Select("sm_75", all), "");
+  EXPECT_EQ(Select("sm_90", {"sm_80", "sm_90", "sm_90a"}), "sm_90a");
+}
+
+TEST(EmbeddedCode, EveryKernelFileIsThereForEveryTarget) {
+  if (EmbeddedCode().empty())
+    GTEST_SKIP() << "this build has no GPU code: clang++-19 was not found";
+  std::map<std::string_view, std::set<std::string_view>> files;
+  for (const CodeObject& object : EmbeddedCode()) {
+    EXPECT_TRUE(files[object.kernel_file].insert(object.target).second);
+    ASSERT_GT(object.bytes.size(), 64u);
+    if (object.target.starts_with("gfx")) {
+      EXPECT_EQ(std::memcmp(object.bytes.data(),
+                            "\x7f"
+                            "ELF",
+                            4),
+                0)
+          << object.target;
+    } else {
+      const std::string_view text(reinterpret_cast<const char*>(object.bytes.data()),
+                                  object.bytes.size());
+      EXPECT_NE(text.find(".target " + std::string(object.target)), std::string_view::npos);
+      EXPECT_EQ(object.bytes.data()[object.bytes.size()], std::byte{0});
+    }
+  }
+  const Names targets = EmbeddedTargets();
+  EXPECT_TRUE(files.contains("conformance"));
+  for (const auto& [file, have] : files) EXPECT_EQ(have.size(), targets.size()) << file;
+}
+
+}  // namespace
+}  // namespace rocforge::gpu
