@@ -92,6 +92,11 @@ int TerminalColumns() {
   return 80;
 }
 
+TextCharacter FirstCharacter(std::string_view text) {
+  const Decoded c = DecodeFirst(text);
+  return {c.bytes, WidthOf(c.code)};
+}
+
 int DisplayWidth(std::string_view text) {
   int width = 0;
   while (!text.empty()) {
