@@ -40,7 +40,8 @@ class Detokenizer {
   bool strip_next_;
   char pending_[4] = {};
   size_t pending_size_ = 0;
-  std::string out_;
+  std::string in_;   // what was held back and the new piece
+  std::string out_;  // what Feed and Flush return
 };
 
 }  // namespace rocforge::text

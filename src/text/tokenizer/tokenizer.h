@@ -83,6 +83,8 @@ class Tokenizer {
   // Whether Encode puts a space in front of a text and of what follows a special token; then the
   // first piece of such a stretch begins with a space that is not part of the text.
   bool adds_space_prefix() const;
+  // Whether such a stretch begins behind token `id`.
+  bool StartsStretch(int32_t id) const;
 
   int32_t size() const;                                            // ids are [0, size())
   TokenType type(int32_t id) const;                                // kUnused outside
