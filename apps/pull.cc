@@ -1,0 +1,60 @@
+// `rocforge pull`: fetches a model into the cache.
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <string>
+
+#include "apps/command.h"
+#include "apps/interrupt.h"
+#include "apps/pull/catalog.h"
+#include "apps/pull/catalog_pull.h"
+#include "base/format.h"
+
+namespace rocforge::apps {
+namespace {
+
+struct PullArgs {
+  std::string model;
+  std::string endpoint;
+  bool verify = false;
+};
+
+std::string CatalogNames() {
+  std::string names;
+  for (const CatalogEntry& entry : Catalog()) {
+    names += names.empty() ? entry.name : Format(", {}", entry.name);
+  }
+  return names;
+}
+
+Result<std::string> Fetch(const PullArgs& args, const Notify& notify) {
+  if (const CatalogEntry* entry = FindInCatalog(args.model))
+    return PullFromCatalog(*entry, {.verify = args.verify}, notify);
+  return InvalidArgument(
+      Format("unknown model '{}'; use one of the catalogue ({}) or hf:OWNER/REPO[:FILE]",
+             EscapeForTerminal(args.model, 200), CatalogNames()));
+}
+
+Status Pull(const PullArgs& args) {
+  const InterruptScope interrupt;
+  const Notify notify = [](const std::string& line) { std::fprintf(stderr, "%s\n", line.c_str()); };
+  ROCFORGE_ASSIGN_OR_RETURN(const std::string path, Fetch(args, notify));
+  std::printf("%s\n", path.c_str());
+  return {};
+}
+
+}  // namespace
+
+void RegisterPull(CLI::App& app, std::function<Status()>* run) {
+  CLI::App* command = app.add_subcommand("pull", "Fetch a model into the cache and print its path");
+  auto args = std::make_shared<PullArgs>();
+  command
+      ->add_option("model", args->model,
+                   "A name of the catalogue (" + CatalogNames() + "), or hf:OWNER/REPO[:FILE]")
+      ->required();
+  command->add_flag("--verify", args->verify,
+                    "Read a model that is already there and compare its SHA-256");
+  command->callback([run, args] { *run = [args] { return Pull(*args); }; });
+}
+
+}  // namespace rocforge::apps
