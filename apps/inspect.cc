@@ -6,6 +6,7 @@
 
 #include "apps/command.h"
 #include "apps/model_path.h"
+#include "apps/output.h"
 #include "apps/terminal.h"
 #include "base/format.h"
 
@@ -22,13 +23,6 @@ struct Arguments {
   int64_t max_items = -1;
 };
 
-Status Print(const std::string& text) {
-  if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0) {
-    return {};
-  }
-  return Unavailable("cannot write to standard output");
-}
-
 Status PrintKey(const gguf::File& file, const std::string& key) {
   const gguf::Value* value = file.Find(key);
   if (value == nullptr) {
@@ -39,14 +33,14 @@ Status PrintKey(const gguf::File& file, const std::string& key) {
   }
   const std::string text = InspectValue(*value);
   // Raw into a file or pipe (a chat template); a terminal gets lines, but no escape sequences.
-  if (!IsTerminal(stdout)) return Print(text);
+  if (!IsTerminal(stdout)) return WriteStdout(text);
   std::string shown;
   for (size_t at = 0; at < text.size();) {
     const size_t end = text.find('\n', at);
     shown += EscapeForTerminal(std::string_view(text).substr(at, end - at)) + "\n";
     at = end + 1;
   }
-  return Print(shown);
+  return WriteStdout(shown);
 }
 
 Status Run(const Arguments& arguments) {
@@ -59,7 +53,7 @@ Status Run(const Arguments& arguments) {
   if (arguments.full || arguments.json) options.max_items = SIZE_MAX;
   if (arguments.full) options.max_text_bytes = SIZE_MAX;
   if (arguments.max_items >= 0) options.max_items = static_cast<size_t>(arguments.max_items);
-  return Print(arguments.json ? InspectJson(file, options) : InspectText(file, options));
+  return WriteStdout(arguments.json ? InspectJson(file, options) : InspectText(file, options));
 }
 
 }  // namespace

@@ -223,6 +223,10 @@ Status PutDirectory(const std::vector<TensorSpec>& tensors, uint64_t alignment, 
 Result<std::string> EncodeHeader(const std::vector<KeyValue>& metadata,
                                  const std::vector<TensorSpec>& tensors) {
   ROCFORGE_ASSIGN_OR_RETURN(const uint64_t alignment, AlignmentOf(metadata));
+  if (metadata.size() > kMaxKeys || tensors.size() > kMaxTensors) {
+    return InvalidArgument(Format("{} keys and {} tensors are above the limits of {} and {}",
+                                  metadata.size(), tensors.size(), kMaxKeys, kMaxTensors));
+  }
   std::string out = "GGUF";
   Put(kVersion, &out);
   Put(uint64_t{tensors.size()}, &out);

@@ -16,6 +16,8 @@ namespace rocforge::gguf {
 // Metadata and directory of one file end before this byte. Real ones are below 40 MiB; the limit
 // keeps a hostile file from filling the memory, whatever its size.
 inline constexpr uint64_t kMaxHeaderBytes = uint64_t{128} << 20;
+inline constexpr uint64_t kMaxKeys = uint64_t{1} << 16;     // real files: below 100
+inline constexpr uint64_t kMaxTensors = uint64_t{1} << 20;  // real files: a few thousand
 inline constexpr size_t kMaxNameBytes = 65535;  // of a key (the specification's) or a tensor name
 inline constexpr int kMaxArrayDepth = 4;        // of arrays in arrays
 inline constexpr uint32_t kDefaultAlignment = 32;

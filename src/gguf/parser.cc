@@ -117,6 +117,11 @@ Status Parser::ParseHeader() {
     return Corrupt(Format("the header claims {} keys and {} tensors, but only {} bytes follow",
                           n_keys_, n_tensors_, bytes_.size() - position_));
   }
+  if (n_keys_ > kMaxKeys || n_tensors_ > kMaxTensors) {
+    return Fail(StatusCode::kResourceExhausted,
+                Format("{} keys and {} tensors are above the limits of {} and {}", n_keys_,
+                       n_tensors_, kMaxKeys, kMaxTensors));
+  }
   return {};
 }
 

@@ -59,7 +59,7 @@ class Writer {
   uint64_t done_bytes() const;
 
   // The next bytes of tensor data; a piece may end one tensor and begin the next only at the border
-  // (kInvalidArgument if it crosses it). After an error the Writer can only be destroyed.
+  // (kInvalidArgument if it crosses it). After a failed write the Writer can only be destroyed.
   Status Append(std::span<const std::byte> bytes);
 
   // Makes the file durable (fsync) and gives it its name, replacing an older file.
@@ -75,7 +75,8 @@ class Writer {
 // The bytes before the data, padded to the alignment: what Create writes. kInvalidArgument, naming
 // the key or tensor, for an empty, overlong or repeated name, a value whose type and data disagree
 // or do not fit, arrays nested too deep, a shape that is not of rank 1 to 4 or not of whole blocks,
-// a bad alignment, or a header above the reader's limit of 128 MiB.
+// a bad alignment, or a header above the reader's limits (128 MiB, 65,536 keys,
+// 1,048,576 tensors).
 Result<std::string> EncodeHeader(const std::vector<KeyValue>& metadata,
                                  const std::vector<TensorSpec>& tensors);
 

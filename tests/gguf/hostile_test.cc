@@ -65,6 +65,8 @@ TEST(Hostile, Counts) {
   ExpectCorrupt(RawFile(0, kHuge), "claims");
   ExpectCorrupt(RawFile(1, 0), "only 0 bytes follow");
   ExpectCorrupt(RawFile(0, 10).Zeros(130), "claims");
+  ExpectError(RawFile(0, 65537).Zeros(65537 * 14).bytes(), StatusCode::kResourceExhausted,
+              "65537 keys and 0 tensors are above the limits of 65536 and 1048576");
 }
 
 TEST(Hostile, Strings) {
