@@ -34,7 +34,7 @@ int64_t BlockOf(std::string_view name) {
   return at > kPrefix.size() && at < name.size() && name[at] == '.' ? block : -1;
 }
 
-// Tensors of old or unusual converters that a decoder does not need.
+// Tensors that some converters write and a decoder does not need.
 bool IsHarmless(std::string_view name) {
   return name.ends_with(".attn_rot_embd.weight") ||  // RoPE frequencies, which follow from the base
          name.ends_with(".input_scale");             // for activations quantised to NVFP4
@@ -118,11 +118,10 @@ Status TensorTable::CheckUnused(const ArchSpec& spec, int64_t n_layers) const {
   std::vector<std::string> unused;
   size_t n_unused = 0;
   for (const gguf::TensorInfo& tensor : file_.tensors()) {
-    if (used_.contains(tensor.name)) continue;
+    if (used_.contains(tensor.name) || IsHarmless(tensor.name)) continue;
     const std::string name = EscapeForTerminal(tensor.name, 128);
     const int64_t block = BlockOf(tensor.name);
-    if (!IsHarmless(tensor.name) &&
-        ((block >= 0 && block < n_layers) || IsPartOfModel(tensor.name))) {
+    if ((block >= 0 && block < n_layers) || IsPartOfModel(tensor.name)) {
       return Unsupported(
           Format("tensor '{}' is not part of architecture '{}' as this version knows it, and "
                  "without it the results would be wrong",
