@@ -1,0 +1,154 @@
+#!/usr/bin/env bash
+# Everything that must hold before a change goes in.
+#   tools/test.sh [STAGE...]     (all stages: rules format release asan tsan fuzz tidy)
+# The last line is "N passed, N failed, N skipped"; exit 1 if anything failed. A failing stage does not stop the
+# others. Time limits of the open-ended stages: ROCFORGE_FUZZ_SECONDS (per target, 20), ROCFORGE_TIDY_SECONDS (180).
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+all_stages=(rules format release asan tsan fuzz tidy)
+# The suites that share data between threads; the others would only cost time under tsan.
+tsan_suites=(base exec)
+jobs=$(nproc)
+passed=0 failed=0 skipped=0
+summary=()
+
+case ${1:-} in
+  -h | --help)
+    sed -n '2,5s/^# //p' "$0"
+    exit 0
+    ;;
+esac
+
+count() {
+  passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3))
+}
+
+# check NAME COMMAND...: one check; exit status 77 means that it could not be made here.
+check() {
+  local name=$1 status=0
+  shift
+  "$@" || status=$?
+  case $status in
+    0) count 1 0 0 ;;
+    77)
+      echo "SKIPPED: $name" >&2
+      count 0 0 1
+      ;;
+    *)
+      echo "FAILED: $name" >&2
+      count 0 1 0
+      ;;
+  esac
+}
+
+# build PRESET [TARGET...]
+build() {
+  local preset=$1
+  shift
+  local targets=()
+  for target in "$@"; do targets+=(--target "$target"); done
+  # The log of a build that works is of no interest.
+  local log=build/$preset.log
+  mkdir -p build
+  if ! { cmake --preset "$preset" -DROCFORGE_TESTS=ON && cmake --build "build/$preset" "${targets[@]}"; } >"$log" 2>&1; then
+    grep -E -A20 'FAILED|error|Error' "$log" | head -n 60 >&2
+    echo "FAILED: build of $preset (log: $log)" >&2
+    return 1
+  fi
+}
+
+# run_tests PRESET [CTEST ARGUMENTS...]
+run_tests() {
+  local preset=$1
+  shift
+  local results=build/$preset/ctest.xml
+  rm -f "$results"
+  ctest --test-dir "build/$preset" -j "$jobs" --output-on-failure --output-junit "$PWD/$results" "$@" >"build/$preset/ctest.log" 2>&1
+  local numbers
+  # On stdout the three numbers; on stderr what failed and what was skipped, and why.
+  if numbers=$(python3 tools/ctest_summary.py "$results"); then
+    # shellcheck disable=SC2086
+    count $numbers
+  else
+    echo "FAILED: ctest of $preset gave no results (log: build/$preset/ctest.log)" >&2
+    count 0 1 0
+  fi
+}
+
+stage_rules() {
+  check "check_includes self-test" tools/check_includes --self-test
+  check "check_includes" tools/check_includes
+  check "check_sizes self-test" tools/check_sizes --self-test
+  check "check_sizes" tools/check_sizes
+}
+
+stage_format() { check "clang-format" tools/format.sh --check; }
+
+stage_release() {
+  if build release; then run_tests release; else count 0 1 0; fi
+}
+
+stage_asan() {
+  if build asan-ubsan; then
+    UBSAN_OPTIONS=print_stacktrace=1 run_tests asan-ubsan
+  else
+    count 0 1 0
+  fi
+}
+
+stage_tsan() {
+  if build tsan "${tsan_suites[@]/#/test_}"; then
+    local pattern
+    pattern=$(IFS='|' && echo "${tsan_suites[*]}")
+    run_tests tsan -R "^($pattern)/"
+  else
+    count 0 1 0
+  fi
+}
+
+fuzz() {
+  local log=build/fuzz.log status=0
+  tools/fuzz.sh "${ROCFORGE_FUZZ_SECONDS:-20}" >"$log" 2>&1 || status=$?
+  grep -E '^(fuzz|  |FINDING|SKIPPED|==)|ERROR|error:' "$log" | head -n 60
+  if [[ $status -eq 0 ]] && grep -q '^SKIPPED' "$log"; then status=77; fi
+  return $status
+}
+stage_fuzz() { check "fuzzing" fuzz; }
+
+stage_tidy() {
+  if [[ ! -f build/release/compile_commands.json ]] && ! cmake --preset release -DROCFORGE_TESTS=ON >/dev/null; then
+    count 0 1 0
+    return
+  fi
+  check "clang-tidy" tools/tidy.py --build build/release --seconds "${ROCFORGE_TIDY_SECONDS:-180}"
+}
+
+stages=("$@")
+[[ ${#stages[@]} -eq 0 ]] && stages=("${all_stages[@]}")
+for stage in "${stages[@]}"; do
+  if ! declare -F "stage_$stage" >/dev/null; then
+    echo "no stage '$stage'; there are: ${all_stages[*]}" >&2
+    exit 2
+  fi
+done
+tools/deps.sh test || exit 1
+# What a user has set must not decide a test.
+unset ROCFORGE_MODEL ROCMFORGE_MODEL ROCFORGE_DEVICE ROCMFORGE_DEVICE ROCFORGE_LOG_LEVEL ROCMFORGE_LOG_LEVEL
+
+mkdir -p build
+started=$SECONDS
+for stage in "${stages[@]}"; do
+  echo "== $stage"
+  before=($passed $failed $skipped)
+  begun=$SECONDS
+  "stage_$stage"
+  summary+=("$(printf '%-8s %5d s  %5d passed  %3d failed  %3d skipped' "$stage" $((SECONDS - begun)) \
+    $((passed - before[0])) $((failed - before[1])) $((skipped - before[2])))")
+  echo "${summary[-1]}"
+done
+echo
+echo "== summary ($((SECONDS - started)) s)"
+printf '%s\n' "${summary[@]}"
+echo "$passed passed, $failed failed, $skipped skipped"
+[[ $failed -eq 0 ]]
