@@ -1,0 +1,182 @@
+// One GPU and what lives on it: memory, streams, events, modules, graphs. Owning handles over the
+// driver table; every error is a Status with the call's name. Objects are used by one thread at a
+// time and outlive none of the work they enqueued: the caller synchronises before it destroys what
+// a stream still uses.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "device/gpu/driver.h"
+#include "rocforge/status.h"
+
+namespace rocforge::gpu {
+
+struct DeviceInfo {
+  std::string name;          // "AMD Radeon RX 7900 XTX"
+  std::string architecture;  // "gfx1100", "sm_90"
+  int64_t total_bytes = 0;
+  int multiprocessors = 0;
+  int wave_size = 0;
+  int64_t l2_bytes = 0;
+  int clock_khz = 0;
+  bool integrated = false;   // shares the host's memory
+  bool cooperative = false;  // can launch grids with a grid barrier
+};
+
+class Device : public std::enable_shared_from_this<Device> {
+ public:
+  // kInvalidArgument if the driver has no such device.
+  static Result<std::shared_ptr<Device>> Open(std::shared_ptr<const Driver> driver, int ordinal);
+
+  const Driver& driver() const { return *driver_; }
+  const Api& api() const { return driver_->api(); }
+  const DeviceInfo& info() const { return info_; }
+  int ordinal() const { return ordinal_; }
+
+  // Calls on the device's objects work in threads that have made it current.
+  Status MakeCurrent() const { return Check(api().make_current(ordinal_), "make current"); }
+  Result<int64_t> FreeBytes() const;
+
+  Status Check(int code, const char* call) const { return driver_->Check(code, call); }
+
+ private:
+  Device() = default;
+  std::shared_ptr<const Driver> driver_;
+  int ordinal_ = 0;
+  DeviceInfo info_;
+};
+
+// Device memory.
+class Buffer {
+ public:
+  // kResourceExhausted with the bytes asked for and free. 0 bytes is an empty buffer.
+  static Result<Buffer> Allocate(std::shared_ptr<const Device> device, int64_t bytes);
+  Buffer() = default;
+  Buffer(Buffer&& other) noexcept;
+  Buffer& operator=(Buffer&& other) noexcept;
+  ~Buffer();
+
+  DevicePtr ptr() const { return ptr_; }
+  int64_t bytes() const { return bytes_; }
+
+ private:
+  std::shared_ptr<const Device> device_;
+  DevicePtr ptr_ = 0;
+  int64_t bytes_ = 0;
+};
+
+// Page-locked host memory: what asynchronous copies need.
+class PinnedBuffer {
+ public:
+  static Result<PinnedBuffer> Allocate(std::shared_ptr<const Device> device, int64_t bytes);
+  PinnedBuffer() = default;
+  PinnedBuffer(PinnedBuffer&& other) noexcept;
+  PinnedBuffer& operator=(PinnedBuffer&& other) noexcept;
+  ~PinnedBuffer();
+
+  std::span<std::byte> bytes() const { return {data_, static_cast<size_t>(bytes_)}; }
+
+ private:
+  std::shared_ptr<const Device> device_;
+  std::byte* data_ = nullptr;
+  int64_t bytes_ = 0;
+};
+
+class Event {
+ public:
+  static Result<Event> Create(std::shared_ptr<const Device> device);
+  Event() = default;
+  Event(Event&& other) noexcept;
+  Event& operator=(Event&& other) noexcept;
+  ~Event();
+
+  Handle handle() const { return handle_; }
+  Status Synchronize() const;
+  // Seconds from `begin` to this event; both recorded and done.
+  Result<double> SecondsSince(const Event& begin) const;
+
+ private:
+  std::shared_ptr<const Device> device_;
+  Handle handle_ = nullptr;
+};
+
+// A kernel of a loaded module; valid as long as the module.
+struct Kernel {
+  Handle function = nullptr;
+  std::string name;
+};
+
+struct LaunchShape {
+  uint32_t grid_x = 1;
+  uint32_t grid_y = 1;
+  uint32_t block = 1;
+  bool cooperative = false;  // all blocks resident, as a grid barrier needs
+};
+
+// An instantiated graph of captured work.
+class Graph {
+ public:
+  Graph() = default;
+  Graph(Graph&& other) noexcept;
+  Graph& operator=(Graph&& other) noexcept;
+  ~Graph();
+  Handle handle() const { return executable_; }
+
+ private:
+  friend class Stream;
+  std::shared_ptr<const Device> device_;
+  Handle executable_ = nullptr;
+};
+
+// Work in order. All calls but Synchronize return at once.
+class Stream {
+ public:
+  static Result<Stream> Create(std::shared_ptr<const Device> device);
+  Stream() = default;
+  Stream(Stream&& other) noexcept;
+  Stream& operator=(Stream&& other) noexcept;
+  ~Stream();
+
+  Status CopyToDevice(DevicePtr to, std::span<const std::byte> from) const;
+  Status CopyToHost(std::span<std::byte> to, DevicePtr from) const;
+  Status CopyOnDevice(DevicePtr to, DevicePtr from, int64_t bytes) const;
+  Status Fill(DevicePtr to, uint8_t value, int64_t bytes) const;
+  // `args` is the kernel's argument struct; it is copied by the call.
+  Status Launch(const Kernel& kernel, const LaunchShape& shape, const void* args) const;
+  Status Record(const Event& event) const;
+  Status Wait(const Event& event) const;
+  Status Synchronize() const;
+
+  // Between the two, calls are recorded instead of run.
+  Status BeginCapture() const;
+  Result<Graph> EndCapture() const;
+  Status Launch(const Graph& graph) const;
+
+ private:
+  std::shared_ptr<const Device> device_;
+  Handle handle_ = nullptr;
+};
+
+class Module {
+ public:
+  // `image`: an AMD code object, or PTX with a NUL byte after its end.
+  static Result<Module> Load(std::shared_ptr<const Device> device,
+                             std::span<const std::byte> image);
+  Module() = default;
+  Module(Module&& other) noexcept;
+  Module& operator=(Module&& other) noexcept;
+  ~Module();
+
+  // kNotFound if the module has no such kernel.
+  Result<Kernel> Find(const std::string& name) const;
+
+ private:
+  std::shared_ptr<const Device> device_;
+  Handle handle_ = nullptr;
+};
+
+}  // namespace rocforge::gpu
