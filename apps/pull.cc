@@ -8,6 +8,8 @@
 #include "apps/interrupt.h"
 #include "apps/pull/catalog.h"
 #include "apps/pull/catalog_pull.h"
+#include "apps/pull/hub_name.h"
+#include "apps/pull/hub_pull.h"
 #include "base/format.h"
 
 namespace rocforge::apps {
@@ -27,7 +29,29 @@ std::string CatalogNames() {
   return names;
 }
 
+std::string FromEnvironment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+Result<std::string> FetchFromHub(const PullArgs& args, const Notify& notify) {
+  ROCFORGE_ASSIGN_OR_RETURN(const HubName name, ParseHubName(args.model));
+  HubOptions options;
+  options.verify = args.verify;
+  options.token = FromEnvironment("HF_TOKEN");
+  for (const std::string& endpoint : {args.endpoint, FromEnvironment("HF_ENDPOINT")}) {
+    if (endpoint.empty()) continue;
+    if (OriginOf(endpoint).empty())
+      return InvalidArgument(
+          Format("endpoint '{}' is no http or https URL", EscapeForTerminal(endpoint, 200)));
+    options.endpoint = endpoint;
+    break;
+  }
+  return PullFromHub(name, options, notify);
+}
+
 Result<std::string> Fetch(const PullArgs& args, const Notify& notify) {
+  if (args.model.starts_with("hf:")) return FetchFromHub(args, notify);
   if (const CatalogEntry* entry = FindInCatalog(args.model))
     return PullFromCatalog(*entry, {.verify = args.verify}, notify);
   return InvalidArgument(
@@ -54,6 +78,9 @@ void RegisterPull(CLI::App& app, std::function<Status()>* run) {
       ->required();
   command->add_flag("--verify", args->verify,
                     "Read a model that is already there and compare its SHA-256");
+  command->add_option("--endpoint", args->endpoint,
+                      "Server that hf: names mean (else $HF_ENDPOINT, else Hugging Face)");
+  command->footer("$HF_TOKEN is sent to that server, for models that need an account.");
   command->callback([run, args] { *run = [args] { return Pull(*args); }; });
 }
 

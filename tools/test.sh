@@ -4,7 +4,7 @@
 # The last line is "N passed, N failed, N skipped"; exit 1 if anything failed. A failing stage does not stop the
 # others. Time limits of the open-ended stages: ROCFORGE_FUZZ_SECONDS (per target, 20), ROCFORGE_TIDY_SECONDS (180).
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit
 
 all_stages=(rules format release asan tsan fuzz tidy)
 # The suites that share data between threads; the others would only cost time under tsan.
@@ -140,7 +140,7 @@ mkdir -p build
 started=$SECONDS
 for stage in "${stages[@]}"; do
   echo "== $stage"
-  before=($passed $failed $skipped)
+  before=("$passed" "$failed" "$skipped")
   begun=$SECONDS
   "stage_$stage"
   summary+=("$(printf '%-8s %5d s  %5d passed  %3d failed  %3d skipped' "$stage" $((SECONDS - begun)) \
