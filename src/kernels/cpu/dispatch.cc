@@ -1,6 +1,7 @@
 // The one place where an instruction set is chosen.
 #include <array>
 
+#include "base/cpu_info.h"
 #include "base/format.h"
 #include "kernels/cpu/kernels.h"
 #include "kernels/cpu/table.h"
@@ -9,17 +10,28 @@
 namespace rocforge::cpu {
 namespace {
 
+// The table of an instruction set, or null if this machine or build lacks it.
 const KernelTable* TableOf(Isa isa) {
   switch (isa) {
     case Isa::kReference:
       return &kReferenceTable;
     case Isa::kGeneric:
-    case Isa::kAvx2:
-    case Isa::kAvx512:
-    case Isa::kNeon:
+      return &kGenericTable;
+#if defined(__x86_64__)
+    case Isa::kAvx2: {
+      const CpuFeatures& cpu = DetectCpu();
+      return cpu.avx2 && cpu.fma && cpu.f16c ? &kAvx2Table : nullptr;
+    }
+    case Isa::kAvx512: {
+      const CpuFeatures& cpu = DetectCpu();
+      const bool avx2 = cpu.avx2 && cpu.fma && cpu.f16c;
+      return avx2 && cpu.avx512f && cpu.avx512bw && cpu.avx512dq && cpu.avx512vl ? &kAvx512Table
+                                                                                 : nullptr;
+    }
+#endif
+    default:
       return nullptr;
   }
-  return nullptr;
 }
 
 struct Available {

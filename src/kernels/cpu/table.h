@@ -14,7 +14,10 @@ struct KernelTable {
   int64_t (*scratch_bytes)(const op::Call& call, int n_threads);
 };
 
-// Defined by the folder of the same name; x86 folders exist in x86-64 builds only.
+// kReferenceTable is in ref/, the others in common/. Those of x86 exist in x86-64 builds only.
 extern const KernelTable kReferenceTable;
+extern const KernelTable kGenericTable;
+extern const KernelTable kAvx2Table;
+extern const KernelTable kAvx512Table;
 
 }  // namespace rocforge::cpu

@@ -1,0 +1,11 @@
+#include "kernels/cpu/avx512/vec.h"
+
+// After the vectors that it is written in.
+#include "kernels/cpu/simd/tables.h"
+#include "kernels/cpu/simd/vector.h"
+
+namespace rocforge::cpu {
+
+constinit const VectorPrimitives kAvx512Vector = MakeVectorPrimitives();
+
+}  // namespace rocforge::cpu

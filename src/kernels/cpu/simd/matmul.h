@@ -1,0 +1,158 @@
+// Products of weight rows with rows of x. Include after a vec.h; the order of additions is fixed by
+// primitives.h.
+#pragma once
+
+#include "kernels/cpu/simd/codecs.h"
+#include "kernels/cpu/simd/gemm.h"
+#include "kernels/cpu/simd/primitives.h"
+#include "tensor/dtype.h"
+
+namespace rocforge::cpu {
+namespace {
+
+// Weight rows of a tile where blocks are short: several chains of additions hide the latency of
+// one. A block of 256 is a chain long enough.
+inline constexpr int kShortBlockRows = kLanes == 16 ? 4 : 2;
+
+// Adds the products of n elements from x_offset on to acc. w points at the chunk's first block.
+template <typename Codec, int R, int M>
+ROCFORGE_INLINE void DotChunk(const uint8_t* w, int64_t row_bytes, const float* const* x,
+                              int64_t x_offset, int64_t n, V (&acc)[R][M]) {
+  constexpr int kVectors = Codec::kRun / kLanes;
+  const int64_t blocks = n / Codec::kElements;
+  for (int64_t b = 0; b < blocks; ++b) {
+#pragma GCC unroll 4
+    for (int r = 0; r < R; ++r) {
+      typename Codec::State state;
+      Codec::Begin(w + r * row_bytes + b * Codec::kBytes, state);
+      for (int run = 0; run < Codec::kElements / Codec::kRun; ++run) {
+        V weights[kVectors];
+        Codec::Run(state, run, weights);
+        const int64_t first = x_offset + b * Codec::kElements + run * Codec::kRun;
+#pragma GCC unroll 16
+        for (int v = 0; v < kVectors; ++v) {
+#pragma GCC unroll 4
+          for (int i = 0; i < M; ++i) {
+            acc[r][i] = Fma(weights[v], Load(x[i] + first + v * kLanes), acc[r][i]);
+          }
+        }
+      }
+    }
+  }
+  if constexpr (Codec::kPlain) {
+    for (int64_t e = blocks * Codec::kElements; e < n; e += kLanes) {
+      const int64_t count = n - e < kLanes ? n - e : kLanes;
+      for (int r = 0; r < R; ++r) {
+        const V weights = Codec::Partial(w + r * row_bytes, e, count);
+        for (int i = 0; i < M; ++i) {
+          acc[r][i] = Fma(weights, LoadPartial(x[i] + x_offset + e, count), acc[r][i]);
+        }
+      }
+    }
+  }
+}
+
+template <typename Codec, int R, int M>
+ROCFORGE_INLINE void DotTile(const uint8_t* w, int64_t row_bytes, const float* const* x, int64_t k,
+                             float* y, int64_t y_stride) {
+  for (int64_t begin = 0; begin < k || begin == 0; begin += kChunk) {
+    V acc[R][M];
+    for (int r = 0; r < R; ++r) {
+      for (int i = 0; i < M; ++i) acc[r][i] = Zero();
+    }
+    const int64_t n = k - begin < kChunk ? k - begin : kChunk;
+    DotChunk<Codec, R, M>(w + begin / Codec::kElements * Codec::kBytes, row_bytes, x, begin, n,
+                          acc);
+    for (int i = 0; i < M; ++i) ReduceRows<R>(&acc[0][i], M, begin > 0, y + i * y_stride);
+  }
+}
+
+template <typename Codec, int M>
+void DotRows(const uint8_t* w, int64_t row_bytes, int64_t n, const float* const* x, int64_t k,
+             float* y, int64_t y_stride) {
+  constexpr int R = Codec::kElements == 32 ? kShortBlockRows : 1;
+  int64_t r = 0;
+  for (; r + R <= n; r += R) {
+    DotTile<Codec, R, M>(w + r * row_bytes, row_bytes, x, k, y + r, y_stride);
+  }
+  if constexpr (R > 1) {
+    for (; r < n; ++r) DotTile<Codec, 1, M>(w + r * row_bytes, row_bytes, x, k, y + r, y_stride);
+  }
+}
+
+template <typename Codec>
+void Dot(const std::byte* w, int64_t row_bytes, int64_t n, const float* const* x, int m, int64_t k,
+         float* y, int64_t y_stride) {
+  const uint8_t* bytes = reinterpret_cast<const uint8_t*>(w);
+  int i = 0;
+  if constexpr (kLanes >= 8) {  // four lanes have no registers to spare
+    for (; i + 4 <= m; i += 4) {
+      DotRows<Codec, 4>(bytes, row_bytes, n, x + i, k, y + i * y_stride, y_stride);
+    }
+    for (; i + 2 <= m; i += 2) {
+      DotRows<Codec, 2>(bytes, row_bytes, n, x + i, k, y + i * y_stride, y_stride);
+    }
+  }
+  for (; i < m; ++i) DotRows<Codec, 1>(bytes, row_bytes, n, x + i, k, y + i * y_stride, y_stride);
+}
+
+template <typename Codec>
+void Decode(const std::byte* w, float* out, int64_t n) {
+  constexpr int kVectors = Codec::kRun / kLanes;
+  const uint8_t* bytes = reinterpret_cast<const uint8_t*>(w);
+  const int64_t blocks = n / Codec::kElements;
+  for (int64_t b = 0; b < blocks; ++b) {
+    typename Codec::State state;
+    Codec::Begin(bytes + b * Codec::kBytes, state);
+    for (int run = 0; run < Codec::kElements / Codec::kRun; ++run) {
+      V weights[kVectors];
+      Codec::Run(state, run, weights);
+      for (int v = 0; v < kVectors; ++v) Store(out + v * kLanes, weights[v]);
+      out += Codec::kRun;
+    }
+  }
+  if constexpr (Codec::kPlain) {
+    for (int64_t e = blocks * Codec::kElements; e < n; e += kLanes) {
+      const int64_t count = n - e < kLanes ? n - e : kLanes;
+      StorePartial(out, Codec::Partial(bytes, e, count), count);
+      out += count;
+    }
+  }
+}
+
+inline void Gemm(const float* w, int64_t w_stride, int64_t n, const float* const* x,
+                 int64_t x_offset, int64_t m, int64_t k, bool accumulate, float* y,
+                 int64_t y_stride) {
+  GemmElements<ElementF32>(w, w_stride, n, x, x_offset, m, k, accumulate, y, y_stride);
+}
+
+template <typename Codec>
+constexpr void SetCodec(MatMulPrimitives& p, DType type) {
+  p.dot[static_cast<int>(type)] = Dot<Codec>;
+  p.decode[static_cast<int>(type)] = Decode<Codec>;
+}
+
+constexpr MatMulPrimitives MakeMatMulPrimitives() {
+  MatMulPrimitives p{};
+  SetCodec<CodecF32>(p, DType::kF32);
+  SetCodec<CodecF16>(p, DType::kF16);
+  SetCodec<CodecBF16>(p, DType::kBF16);
+  SetCodec<CodecQ4_0>(p, DType::kQ4_0);
+  SetCodec<CodecQ4_1>(p, DType::kQ4_1);
+  SetCodec<CodecQ5_0>(p, DType::kQ5_0);
+  SetCodec<CodecQ5_1>(p, DType::kQ5_1);
+  SetCodec<CodecQ8_0>(p, DType::kQ8_0);
+  SetCodec<CodecIQ4NL>(p, DType::kIQ4_NL);
+  SetCodec<CodecMXFP4>(p, DType::kMXFP4);
+  SetCodec<CodecQ2_K>(p, DType::kQ2_K);
+  SetCodec<CodecQ3_K>(p, DType::kQ3_K);
+  SetCodec<CodecQ4_K>(p, DType::kQ4_K);
+  SetCodec<CodecQ5_K>(p, DType::kQ5_K);
+  SetCodec<CodecQ6_K>(p, DType::kQ6_K);
+  SetCodec<CodecIQ4XS>(p, DType::kIQ4_XS);
+  p.gemm = Gemm;
+  return p;
+}
+
+}  // namespace
+}  // namespace rocforge::cpu
