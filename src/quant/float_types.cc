@@ -1,7 +1,5 @@
 #include "quant/float_types.h"
 
-#include <algorithm>
-
 #include "quant/block.h"
 #include "quant/half.h"
 
@@ -25,7 +23,7 @@ void EncodeF32(const float* in, const float* /*importance*/, int64_t n, std::byt
 
 void EncodeF16(const float* in, const float* /*importance*/, int64_t n, std::byte* blocks) {
   for (int64_t i = 0; i < n; ++i) {
-    StoreBlock(FloatToHalf(std::clamp(in[i], -65504.0f, 65504.0f)), blocks, i);
+    StoreBlock(FloatToHalf(in[i]), blocks, i);
   }
 }
 

@@ -7,8 +7,7 @@
 namespace rocforge::quant {
 
 // `n`: elements. Encoding rounds to nearest even; `importance` cannot change a rounding and is
-// ignored. A finite value beyond F16's range becomes +-65504, so that a weight never turns into
-// infinity.
+// ignored. Values are within the type's range (EncodeRow sees to it).
 void DecodeF32(const std::byte* blocks, float* out, int64_t n);
 void DecodeF16(const std::byte* blocks, float* out, int64_t n);
 void DecodeBF16(const std::byte* blocks, float* out, int64_t n);

@@ -1,9 +1,33 @@
 #include "quant/q4_k.h"
 
 #include "quant/block.h"
+#include "quant/encode.h"
 #include "quant/half.h"
+#include "quant/search_super.h"
 
 namespace rocforge::quant {
+namespace {
+
+ROCFORGE_CLONES BlockQ4K EncodeBlock(const float* x, const float* w, bool weighted) {
+  const auto fit = search::FitSuperAffine<8>(15.0f, 63.0f, x, w, weighted);
+  BlockQ4K block{};
+  block.d = fit.d;
+  block.dmin = fit.dmin;
+  ScaleMin groups[8];
+  for (int g = 0; g < 8; ++g) {
+    groups[g] = {fit.scale[g], fit.min[g]};
+    uint8_t q[32];
+    search::NearestAffine(x + 32 * g, 32, 15.0f,
+                          HalfToFloat(fit.d) * static_cast<float>(fit.scale[g]),
+                          -(HalfToFloat(fit.dmin) * static_cast<float>(fit.min[g])), q);
+    uint8_t* qs = block.qs + 32 * (g / 2);
+    for (int l = 0; l < 32; ++l) qs[l] = static_cast<uint8_t>(qs[l] | q[l] << (4 * (g % 2)));
+  }
+  PackScaleMinK4(groups, block.scales);
+  return block;
+}
+
+}  // namespace
 
 void PackScaleMinK4(const ScaleMin (&groups)[8], uint8_t (&scales)[12]) {
   for (int g = 0; g < 4; ++g) {
@@ -31,6 +55,10 @@ void DecodeQ4K(const std::byte* blocks, float* out, int64_t n) {
       }
     }
   }
+}
+
+void EncodeQ4K(const float* in, const float* importance, int64_t n, std::byte* blocks) {
+  EncodeBlocks<BlockQ4K>(in, importance, n, blocks, EncodeBlock);
 }
 
 }  // namespace rocforge::quant

@@ -26,8 +26,10 @@ using DecodeFn = void (*)(const std::byte* blocks, float* out, int64_t n);
 DecodeFn Decoder(DType type);
 
 // Encodes `in.size()` elements (a multiple of the block) into `blocks`. `importance` is empty or
-// has one non-negative weight per element (an importance matrix row). kInvalidArgument for a bad
-// size or non-finite input, kUnsupported if !CanEncode.
+// has one non-negative weight per element (an importance matrix row): what is made small is the sum
+// of importance * (decoded - in)^2. kInvalidArgument for a bad size, for input that is not finite
+// or beyond the type's range (65504 where scales are f16), kUnsupported if !CanEncode. Zero rows
+// decode to zeros. The bytes are the same on every machine.
 Status EncodeRow(DType type, std::span<const float> in, std::span<const float> importance,
                  std::byte* blocks);
 
