@@ -114,8 +114,10 @@ Status Parser::ParseHeader() {
   file_.version_ = version;
   if (!Take(&n_tensors_) || !Take(&n_keys_)) return EndsInside("the header");
   if (n_keys_ > left() / kMinKeyBytes || n_tensors_ > left() / kMinTensorBytes) {
-    return Corrupt(Format("the header claims {} keys and {} tensors, but only {} bytes follow",
-                          n_keys_, n_tensors_, bytes_.size() - position_));
+    return Corrupt(
+        Format("the header claims {} keys and {} tensors, but only {} bytes follow "
+               "(truncated or corrupt: download or copy it again)",
+               n_keys_, n_tensors_, bytes_.size() - position_));
   }
   if (n_keys_ > kMaxKeys || n_tensors_ > kMaxTensors) {
     return Fail(StatusCode::kResourceExhausted,
