@@ -28,6 +28,9 @@ class MergeTable {
     Slot& slot = slots_[Probe(Key(left, right))];
     if (slot.rule.key == kNoMerge) slot = {Key(left, right), rule};
   }
+  void Prefetch(uint32_t left, uint32_t right) const {
+    __builtin_prefetch(&slots_[First(Key(left, right))]);
+  }
   PairRule Find(uint32_t left, uint32_t right) const {
     return slots_[Probe(Key(left, right))].rule;
   }
@@ -38,10 +41,12 @@ class MergeTable {
     PairRule rule;
   };
   static uint64_t Key(uint32_t left, uint32_t right) { return uint64_t{left} << 32 | right; }
+  size_t First(uint64_t key) const {
+    return static_cast<size_t>((key ^ key >> 29) * 0x9E3779B97F4A7C15u >> shift_);
+  }
   size_t Probe(uint64_t key) const {
     const size_t mask = slots_.size() - 1;
-    const uint64_t mixed = (key ^ key >> 29) * 0x9E3779B97F4A7C15u;
-    size_t i = static_cast<size_t>(mixed >> shift_);
+    size_t i = First(key);
     while (slots_[i].rule.key != kNoMerge && slots_[i].key != key) i = (i + 1) & mask;
     return i;
   }
@@ -122,23 +127,41 @@ void Bpe::AddTokens() {
 }
 
 Status Bpe::AddMerges(std::span<const std::string> merges) {
-  std::string left, right;
-  for (size_t i = 0; i < merges.size(); ++i) {
-    const std::string_view line = merges[i];
-    const size_t space = line.find(' ', 1);  // the left half may itself be a space
-    if (space == std::string_view::npos) {
-      return DataLoss(
-          Format("merge {} of tokenizer.ggml.merges, '{}', is not two parts with a space "
-                 "between them",
-                 i, EscapeForTerminal(line, 60)));
+  constexpr size_t kBlock = 32;
+  struct Rule {
+    uint32_t rank;
+    std::string left, right, both;
+  };
+  std::array<Rule, kBlock> rules;
+  std::array<std::string_view, 3 * kBlock> texts;
+  std::array<uint32_t, 3 * kBlock> numbers;
+  for (size_t i = 0; i < merges.size();) {
+    size_t count = 0;
+    for (; i < merges.size() && count < kBlock; ++i) {
+      const std::string_view line = merges[i];
+      const size_t space = line.find(' ', 1);  // the left half may itself be a space
+      if (space == std::string_view::npos) {
+        return DataLoss(
+            Format("merge {} of tokenizer.ggml.merges, '{}', is not two parts with a "
+                   "space between them",
+                   i, EscapeForTerminal(line, 60)));
+      }
+      Rule& rule = rules[count];
+      if (!Translate(line.substr(0, space), &rule.left)) continue;
+      if (!Translate(line.substr(space + 1), &rule.right)) continue;
+      rule.rank = static_cast<uint32_t>(i);
+      rule.both.assign(rule.left).append(rule.right);
+      texts[3 * count] = rule.left;
+      texts[3 * count + 1] = rule.right;
+      texts[3 * count + 2] = rule.both;
+      ++count;
     }
-    if (!Translate(line.substr(0, space), &left) || !Translate(line.substr(space + 1), &right)) {
-      continue;
+    symbols_.AddAll(std::span(texts).first(3 * count), numbers.data());
+    symbol_id_.resize(symbols_.size(), kNoToken);
+    for (size_t r = 0; r < count; ++r) merges_.Prefetch(numbers[3 * r], numbers[3 * r + 1]);
+    for (size_t r = 0; r < count; ++r) {
+      merges_.Add(numbers[3 * r], numbers[3 * r + 1], {rules[r].rank, numbers[3 * r + 2]});
     }
-    const uint32_t left_symbol = AddSymbol(left);
-    const uint32_t right_symbol = AddSymbol(right);
-    left += right;
-    merges_.Add(left_symbol, right_symbol, {static_cast<uint32_t>(i), AddSymbol(left)});
   }
   return {};
 }

@@ -26,14 +26,15 @@ class ByteAlphabet {
   // Replaces *out by the bytes of `text`; false if it holds anything but stand-ins.
   bool Decode(std::string_view text, std::string* out) const {
     out->clear();
-    while (!text.empty()) {
-      const size_t length = WellFormedLength(text);
-      if (length == 0) return false;
-      const char* p = text.data();
-      const int byte = Byte(DecodeUtf8(&p));
+    for (size_t i = 0; i < text.size(); ++i) {
+      uint32_t cp = static_cast<uint8_t>(text[i]);
+      if (cp >= 0x80) {  // every stand-in beyond ASCII takes two bytes
+        if (cp < 0xC2 || cp > 0xDF || WellFormedLength(text.substr(i)) == 0) return false;
+        cp = (cp & 0x1F) << 6 | (static_cast<uint8_t>(text[++i]) & 0x3Fu);
+      }
+      const int byte = Byte(cp);
       if (byte < 0) return false;
       out->push_back(static_cast<char>(byte));
-      text.remove_prefix(length);
     }
     return true;
   }

@@ -11,9 +11,9 @@ bool IsSpace(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
 Partitioner::Partitioner(const Vocab& vocab) {
   for (int32_t id = 0; id < vocab.size; ++id) {
+    if (!vocab.Has(id, kTokenControl | kTokenUserDefined | kTokenUnknown)) continue;
     const std::string_view text = vocab.token_text(id);
     if (text.empty() || vocab.Find(text) != id) continue;
-    if (!vocab.Has(id, kTokenControl | kTokenUserDefined | kTokenUnknown)) continue;
     tokens_.push_back({text, id, vocab.flags[static_cast<size_t>(id)]});
   }
   std::stable_sort(tokens_.begin(), tokens_.end(),

@@ -1,9 +1,12 @@
 // Strings to dense numbers and back, packed for fast lookup.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <bit>
 #include <cstdint>
 #include <cstring>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -51,17 +54,26 @@ class StringTable {
   }
 
   // The number of `s`, which is added if it is new.
-  uint32_t Add(std::string_view s) {
-    if (size() + size() / 2 >= slots_.size()) Rehash(size() * 2 + 16);
-    const uint64_t hash = HashBytes(s);
-    Slot& slot = slots_[Probe(s, hash)];
-    if (slot.number == kNoSymbol) {
-      slot = {Tag(hash), size(), static_cast<uint32_t>(blob_.size()),
-              static_cast<uint32_t>(s.size())};
-      blob_.append(s);
-      begin_.push_back(static_cast<uint32_t>(blob_.size()));
+  uint32_t Add(std::string_view s) { return AddHashed(s, HashBytes(s)); }
+
+  // numbers[i] = Add(strings[i]), in this order. A table of a large vocabulary is bigger than the
+  // caches near the core: this fetches the memory of a block of strings all at once.
+  void AddAll(std::span<const std::string_view> strings, uint32_t* numbers) {
+    constexpr size_t kBlock = 64;
+    std::array<uint64_t, kBlock> hashes;
+    while (!strings.empty()) {
+      const auto block = strings.first(std::min(kBlock, strings.size()));
+      for (size_t i = 0; i < block.size(); ++i) {
+        hashes[i] = HashBytes(block[i]);
+        if (!slots_.empty()) __builtin_prefetch(&slots_[hashes[i] >> shift_]);
+      }
+      for (size_t i = 0; i < block.size() && !slots_.empty(); ++i) {
+        __builtin_prefetch(blob_.data() + slots_[hashes[i] >> shift_].begin);
+      }
+      for (size_t i = 0; i < block.size(); ++i) numbers[i] = AddHashed(block[i], hashes[i]);
+      strings = strings.subspan(block.size());
+      numbers += block.size();
     }
-    return slot.number;
   }
 
   // kNoSymbol if `s` was never added.
@@ -84,6 +96,18 @@ class StringTable {
   };
 
   static uint32_t Tag(uint64_t hash) { return static_cast<uint32_t>(hash); }
+
+  uint32_t AddHashed(std::string_view s, uint64_t hash) {
+    if (size() + size() / 2 >= slots_.size()) Rehash(size() * 2 + 16);
+    Slot& slot = slots_[Probe(s, hash)];
+    if (slot.number == kNoSymbol) {
+      slot = {Tag(hash), size(), static_cast<uint32_t>(blob_.size()),
+              static_cast<uint32_t>(s.size())};
+      blob_.append(s);
+      begin_.push_back(static_cast<uint32_t>(blob_.size()));
+    }
+    return slot.number;
+  }
 
   // Index of the slot that holds `s`, or of the free one where it belongs.
   size_t Probe(std::string_view s, uint64_t hash) const {

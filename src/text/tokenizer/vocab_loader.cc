@@ -135,13 +135,14 @@ Status ReadTokens(const gguf::File& file, Vocab* vocab) {
   for (const std::string& token : tokens) bytes += token.size();
   if (bytes >= UINT32_MAX) return DataLoss("tokenizer.ggml.tokens holds more than 4 GiB of text");
   vocab->strings.Reserve(tokens.size(), bytes);
-  vocab->text_number.reserve(tokens.size());
+  vocab->text_number.resize(tokens.size());
   vocab->first_id.reserve(tokens.size());
+  const std::vector<std::string_view> texts(tokens.begin(), tokens.end());
+  vocab->strings.AddAll(texts, vocab->text_number.data());
   int32_t repeated = 0;
   int32_t example = kNoToken;
   for (int32_t id = 0; id < vocab->size; ++id) {
-    const uint32_t number = vocab->strings.Add(tokens[static_cast<size_t>(id)]);
-    vocab->text_number.push_back(number);
+    const uint32_t number = vocab->text_number[static_cast<size_t>(id)];
     if (number == vocab->first_id.size()) {
       vocab->first_id.push_back(id);
     } else if (!tokens[static_cast<size_t>(id)].empty()) {
