@@ -47,7 +47,7 @@ struct RenderOptions {
 class Template {
  public:
   // kInvalidArgument ("line N: ...") for a syntax error, kUnsupported for the tags that need other
-  // templates (include, import, extends, block). The source must be UTF-8 of at most 4 MiB.
+  // templates (include, import, extends, block). The source must be UTF-8 of at most 1 MiB.
   static Result<Template> Parse(std::string_view source);
 
   // Renders with the members of the object `variables` as the template's variables. Returns UTF-8.
