@@ -113,11 +113,12 @@ Status Parser::ParseHeader() {
   position_ += sizeof(version);
   file_.version_ = version;
   if (!Take(&n_tensors_) || !Take(&n_keys_)) return EndsInside("the header");
-  if (n_keys_ > left() / kMinKeyBytes || n_tensors_ > left() / kMinTensorBytes) {
+  const uint64_t follow = bytes_.size() - position_;
+  if (n_keys_ > follow / kMinKeyBytes || n_tensors_ > follow / kMinTensorBytes) {
     return Corrupt(
         Format("the header claims {} keys and {} tensors, but only {} bytes follow "
                "(truncated or corrupt: download or copy it again)",
-               n_keys_, n_tensors_, bytes_.size() - position_));
+               n_keys_, n_tensors_, follow));
   }
   if (n_keys_ > kMaxKeys || n_tensors_ > kMaxTensors) {
     return Fail(StatusCode::kResourceExhausted,
@@ -130,11 +131,12 @@ Status Parser::ParseHeader() {
 Status Parser::ReadString(std::string_view* text) {
   uint64_t size = 0;
   if (!Take(&size)) return EndsInside("the length of a string");
-  if (size > left()) {
+  const uint64_t follow = bytes_.size() - position_;
+  if (size > follow) {
     position_ -= sizeof(size);
-    return Corrupt(Format("a string of {} bytes, but only {} bytes follow", size,
-                          bytes_.size() - position_ - sizeof(size)));
+    return Corrupt(Format("a string of {} bytes, but only {} bytes follow", size, follow));
   }
+  if (size > left()) return EndsInside("a string");
   *text = {reinterpret_cast<const char*>(bytes_.data()) + position_, static_cast<size_t>(size)};
   position_ += size;
   return {};

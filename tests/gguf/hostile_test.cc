@@ -227,18 +227,23 @@ TEST(Hostile, FuzzCorpus) {
 }
 
 TEST(Hostile, HeaderLargerThanTheLimit) {
-  // A sparse file, so that the claim is backed by bytes that are really there.
-  ::rocforge::testing::TempDir dir;
-  const std::string path = dir.File("sparse.gguf");
-  RawFile raw(0, 1);
-  raw.Key("k", ValueType::kArray).Put(uint32_t{0}).Put(uint64_t{1} << 30);
-  std::ofstream(path, std::ios::binary) << raw.bytes();
-  std::filesystem::resize_file(path, (uint64_t{1} << 30) + 4096);
-  const Status status = File::Open(path).status();
-  EXPECT_EQ(status.code(), StatusCode::kResourceExhausted);
-  EXPECT_NE(status.message().find("key 'k': the metadata is longer than the limit of 128 MiB"),
-            std::string::npos)
-      << status.message();
+  // Sparse files, so that each claim is backed by bytes that are really there.
+  const auto expect_too_long = [](const RawFile& raw, std::string_view part) {
+    ::rocforge::testing::TempDir dir;
+    const std::string path = dir.File("sparse.gguf");
+    std::ofstream(path, std::ios::binary) << raw.bytes();
+    std::filesystem::resize_file(path, (uint64_t{1} << 30) + 4096);
+    const Status status = File::Open(path).status();
+    EXPECT_EQ(status.code(), StatusCode::kResourceExhausted);
+    EXPECT_NE(status.message().find(part), std::string::npos) << status.message();
+  };
+  RawFile array(0, 1);
+  array.Key("k", ValueType::kArray).Put(uint32_t{0}).Put(uint64_t{1} << 30);
+  expect_too_long(array, "key 'k': the metadata is longer than the limit of 128 MiB");
+  RawFile text(0, 1);
+  text.Key("k", ValueType::kString).Put(uint64_t{1} << 28);
+  expect_too_long(text, "key 'k': the metadata is longer than the limit of 128 MiB");
+  expect_too_long(RawFile(0, 20000000), "20000000 keys and 0 tensors are above the limits");
 }
 
 // Values that have broken parsers before.
