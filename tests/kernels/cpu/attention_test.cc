@@ -170,9 +170,10 @@ std::string Describe(const Shape& s, Isa isa, int threads) {
 void CheckBatch(Random& random, const Shape& shape, const std::vector<SeqShape>& seqs) {
   Batch batch(random, shape, seqs);
   const Tensor expected = RunCase(batch.op_case(), Isa::kReference, 1)[0];
+  const double tolerance = batch.Tolerance();
   for (Isa isa : FastIsas()) {
     const Tensor one = RunCase(batch.op_case(), isa, 1)[0];
-    ExpectNear(one, expected, [&](int64_t) { return batch.Tolerance(); }, Describe(shape, isa, 1));
+    ExpectNear(one, expected, [&](int64_t) { return tolerance; }, Describe(shape, isa, 1));
     for (int threads : {2, 3}) {
       ExpectSameBits(RunCase(batch.op_case(), isa, threads)[0], one, Describe(shape, isa, threads));
     }

@@ -132,6 +132,12 @@ ROCFORGE_INLINE V FromI8(const int8_t* p) {
   return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(Load8Bytes(p)));
 }
 
+ROCFORGE_INLINE void ScaleHalves(const uint8_t* bytes, float low, float high, float* out) {
+  for (int i = 0; i < 16; i += kLanes) {
+    Store(out + i, Mul(FromU8(bytes + i), Set1(i < 8 ? low : high)));
+  }
+}
+
 struct AffineLut {
   V d, m;
 };
@@ -140,6 +146,17 @@ struct LevelsLut {
   V d;
 };
 ROCFORGE_INLINE AffineLut MakeAffineLut(float d, float m) { return {Set1(d), Set1(m)}; }
+template <int kCentre>
+ROCFORGE_INLINE AffineLut MakeCentredLut(float d) {
+  const V dv = Set1(d);
+  return {dv, Mul(dv, Set1(-kCentre))};
+}
+ROCFORGE_INLINE AffineLut MakeAffineLutF16(const uint8_t* p) {
+  int32_t pair;
+  std::memcpy(&pair, p, sizeof(pair));
+  const __m128 dm = _mm_cvtph_ps(_mm_cvtsi32_si128(pair));
+  return {_mm256_broadcastss_ps(dm), _mm256_broadcastss_ps(_mm_movehdup_ps(dm))};
+}
 ROCFORGE_INLINE LevelsLut MakeLevelsLut(const int8_t* levels, const float*, float d) {
   return {_mm_loadu_si128(reinterpret_cast<const __m128i*>(levels)), Set1(d)};
 }

@@ -116,6 +116,11 @@ ROCFORGE_INLINE V FromI8(const int8_t* p) {
   return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(Load16Bytes(p)));
 }
 
+ROCFORGE_INLINE void ScaleHalves(const uint8_t* bytes, float low, float high, float* out) {
+  const V factors = _mm512_insertf32x8(_mm512_set1_ps(low), _mm256_set1_ps(high), 1);
+  Store(out, Mul(FromU8(bytes), factors));
+}
+
 // A permutation reads only the low four bits of its index, so a register of the sixteen possible
 // weights turns nibbles into finished weights in one instruction, with no mask and no conversion.
 using AffineLut = __m512;
@@ -123,6 +128,21 @@ using LevelsLut = __m512;
 ROCFORGE_INLINE AffineLut MakeAffineLut(float d, float m) {
   const V codes = _mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
   return _mm512_fmadd_ps(codes, _mm512_set1_ps(d), _mm512_set1_ps(m));
+}
+template <int kCentre>
+ROCFORGE_INLINE AffineLut MakeCentredLut(float d) {
+  constexpr float c = kCentre;
+  const V codes = _mm512_setr_ps(-c, 1 - c, 2 - c, 3 - c, 4 - c, 5 - c, 6 - c, 7 - c, 8 - c, 9 - c,
+                                 10 - c, 11 - c, 12 - c, 13 - c, 14 - c, 15 - c);
+  return _mm512_mul_ps(codes, _mm512_set1_ps(d));
+}
+ROCFORGE_INLINE AffineLut MakeAffineLutF16(const uint8_t* p) {
+  int32_t pair;
+  std::memcpy(&pair, p, sizeof(pair));
+  const __m128 dm = _mm_cvtph_ps(_mm_cvtsi32_si128(pair));
+  const V codes = _mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  return _mm512_fmadd_ps(codes, _mm512_broadcastss_ps(dm),
+                         _mm512_permutexvar_ps(_mm512_set1_epi32(1), _mm512_castps128_ps512(dm)));
 }
 ROCFORGE_INLINE LevelsLut MakeLevelsLut(const int8_t*, const float* levels, float d) {
   return _mm512_mul_ps(_mm512_loadu_ps(levels), _mm512_set1_ps(d));

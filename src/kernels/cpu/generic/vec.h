@@ -155,6 +155,13 @@ ROCFORGE_INLINE V FromI8(const int8_t* p) {
   return __builtin_convertvector(__builtin_convertvector(b, VI), V);
 }
 
+// out[i] = bytes[i] * (i < 8 ? low : high) for 16 bytes.
+ROCFORGE_INLINE void ScaleHalves(const uint8_t* bytes, float low, float high, float* out) {
+  for (int i = 0; i < 16; i += kLanes) {
+    Store(out + i, Mul(FromU8(bytes + i), Set1(i < 8 ? low : high)));
+  }
+}
+
 // --- Nibbles. A Lut maps 4-bit codes to weights: d * q + m, or d * levels[q].
 struct AffineLut {
   V d, m;
@@ -164,6 +171,17 @@ struct LevelsLut {
   V d;
 };
 ROCFORGE_INLINE AffineLut MakeAffineLut(float d, float m) { return {Set1(d), Set1(m)}; }
+// d * (q - kCentre)
+template <int kCentre>
+ROCFORGE_INLINE AffineLut MakeCentredLut(float d) {
+  return {Set1(d), Set1(-kCentre * d)};
+}
+// d and m are two halves at p.
+ROCFORGE_INLINE AffineLut MakeAffineLutF16(const uint8_t* p) {
+  uint16_t dm[2];
+  std::memcpy(dm, p, sizeof(dm));
+  return {Set1(HalfToF32(dm[0])), Set1(HalfToF32(dm[1]))};
+}
 ROCFORGE_INLINE LevelsLut MakeLevelsLut(const int8_t* levels, const float*, float d) {
   return {levels, Set1(d)};
 }

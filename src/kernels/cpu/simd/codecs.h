@@ -112,16 +112,14 @@ struct CodecQ4_0 : Block32 {
   static constexpr int kBytes = sizeof(quant::BlockQ4_0);
   static ROCFORGE_INLINE void Run(const State& s, int, V* w) {
     const float d = HalfAt(s.block);
-    NibbleRun(s.block + offsetof(quant::BlockQ4_0, qs), MakeAffineLut(d, -8.0f * d), w);
+    NibbleRun(s.block + offsetof(quant::BlockQ4_0, qs), MakeCentredLut<8>(d), w);
   }
 };
 
 struct CodecQ4_1 : Block32 {
   static constexpr int kBytes = sizeof(quant::BlockQ4_1);
   static ROCFORGE_INLINE void Run(const State& s, int, V* w) {
-    const float d = HalfAt(s.block);
-    const float m = HalfAt(s.block + offsetof(quant::BlockQ4_1, m));
-    NibbleRun(s.block + offsetof(quant::BlockQ4_1, qs), MakeAffineLut(d, m), w);
+    NibbleRun(s.block + offsetof(quant::BlockQ4_1, qs), MakeAffineLutF16(s.block), w);
   }
 };
 
@@ -129,7 +127,7 @@ struct CodecQ5_0 : Block32 {
   static constexpr int kBytes = sizeof(quant::BlockQ5_0);
   static ROCFORGE_INLINE void Run(const State& s, int, V* w) {
     const float d = HalfAt(s.block);
-    NibbleRun(s.block + offsetof(quant::BlockQ5_0, qs), MakeAffineLut(d, -16.0f * d), w);
+    NibbleRun(s.block + offsetof(quant::BlockQ5_0, qs), MakeCentredLut<16>(d), w);
     AddFifthBits(LoadU32(s.block + offsetof(quant::BlockQ5_0, qh)), d, w);
   }
 };
@@ -175,8 +173,8 @@ struct CodecQ8_0 : Block32 {
 
 // ---- Blocks of 256.
 
-// The 6-bit scales and mins of Q4_K and Q5_K as d * scale[0..8) and -dmin * min[0..8).
-ROCFORGE_INLINE void ScalesK4(const uint8_t* p, float d, float dmin, float* a, float* b) {
+// The 6-bit scales and mins of Q4_K and Q5_K: d * scale in ab[0..8), -dmin * min in ab[8..16).
+ROCFORGE_INLINE void ScalesK4(const uint8_t* p, float d, float dmin, float* ab) {
   const uint32_t w0 = LoadU32(p);
   const uint32_t w1 = LoadU32(p + 4);
   const uint32_t w2 = LoadU32(p + 8);
@@ -185,20 +183,7 @@ ROCFORGE_INLINE void ScalesK4(const uint8_t* p, float d, float dmin, float* a, f
                               ((w2 >> 4) & 0x0f0f0f0fu) | ((w1 >> 6) & 0x03030303u) << 4};
   alignas(16) uint8_t bytes[16];
   std::memcpy(bytes, packed, sizeof(bytes));
-  if constexpr (kLanes == 16) {
-    // Both halves at once; a and b are the halves of one array (see the callers).
-    alignas(64) float raw[16];
-    Store(raw, FromU8(bytes));
-    for (int g = 0; g < 8; ++g) {
-      a[g] = d * raw[g];
-      b[g] = -dmin * raw[8 + g];
-    }
-  } else {
-    for (int i = 0; i < 8; i += kLanes) {
-      Store(a + i, Mul(FromU8(bytes + i), Set1(d)));
-      Store(b + i, Mul(FromU8(bytes + 8 + i), Set1(-dmin)));
-    }
-  }
+  ScaleHalves(bytes, d, -dmin, ab);
 }
 
 struct CodecQ4_K {
@@ -206,17 +191,17 @@ struct CodecQ4_K {
   static constexpr int kElements = 256, kRun = 64, kBytes = sizeof(quant::BlockQ4K);
   struct State {
     const uint8_t* qs;
-    float a[8], b[8];
+    alignas(64) float ab[16];
   };
   static ROCFORGE_INLINE void Begin(const uint8_t* block, State& s) {
     s.qs = block + offsetof(quant::BlockQ4K, qs);
     ScalesK4(block + offsetof(quant::BlockQ4K, scales), HalfAt(block),
-             HalfAt(block + offsetof(quant::BlockQ4K, dmin)), s.a, s.b);
+             HalfAt(block + offsetof(quant::BlockQ4K, dmin)), s.ab);
   }
   // Run r: groups 2r (low nibbles) and 2r + 1 (high nibbles) of the same 32 bytes.
   static ROCFORGE_INLINE void Run(const State& s, int r, V* w) {
-    const auto low = MakeAffineLut(s.a[2 * r], s.b[2 * r]);
-    const auto high = MakeAffineLut(s.a[2 * r + 1], s.b[2 * r + 1]);
+    const auto low = MakeAffineLut(s.ab[2 * r], s.ab[8 + 2 * r]);
+    const auto high = MakeAffineLut(s.ab[2 * r + 1], s.ab[9 + 2 * r]);
     constexpr int kGroup = 32 / kLanes;
     for (int i = 0; i < kGroup; ++i) {
       V unused;
@@ -253,18 +238,18 @@ struct CodecIQ4XS {
 // instruction; then w = a[g] * q + b[g] for groups g of kGroup weights.
 template <int kGroup>
 struct Staged {
+  static constexpr int kGroups = 256 / kGroup;
   static constexpr bool kPlain = false;
   static constexpr int kElements = 256, kRun = 32;
   struct State {
     alignas(64) uint8_t q[256];
-    alignas(64) float a[256 / kGroup];
-    alignas(64) float b[256 / kGroup];
+    alignas(64) float ab[2 * kGroups];  // a, then b
   };
   static ROCFORGE_INLINE void Run(const State& s, int r, V* w) {
     for (int i = 0; i < kRun / kLanes; ++i) {
       const int element = r * kRun + i * kLanes;
       const int g = element / kGroup;
-      w[i] = Fma(FromU8(s.q + element), Set1(s.a[g]), Set1(s.b[g]));
+      w[i] = Fma(FromU8(s.q + element), Set1(s.ab[g]), Set1(s.ab[kGroups + g]));
     }
   }
 };
@@ -273,7 +258,7 @@ struct CodecQ5_K : Staged<32> {
   static constexpr int kBytes = sizeof(quant::BlockQ5K);
   static ROCFORGE_INLINE void Begin(const uint8_t* block, State& s) {
     ScalesK4(block + offsetof(quant::BlockQ5K, scales), HalfAt(block),
-             HalfAt(block + offsetof(quant::BlockQ5K, dmin)), s.a, s.b);
+             HalfAt(block + offsetof(quant::BlockQ5K, dmin)), s.ab);
     const uint8_t* qs = block + offsetof(quant::BlockQ5K, qs);
     for (int l = 0; l < 32; l += kByteLanes) {
       Bytes high = LoadBytes(block + offsetof(quant::BlockQ5K, qh) + l);
@@ -294,8 +279,8 @@ struct CodecQ6_K : Staged<16> {
     const auto* scales = reinterpret_cast<const int8_t*>(block + offsetof(quant::BlockQ6K, scales));
     for (int g = 0; g < 16; g += kLanes) {
       const V a = Mul(FromI8(scales + g), d);
-      Store(s.a + g, a);
-      Store(s.b + g, Mul(a, Set1(-32.0f)));
+      Store(s.ab + g, a);
+      Store(s.ab + kGroups + g, Mul(a, Set1(-32.0f)));
     }
     for (int h = 0; h < 2; ++h) {
       for (int l = 0; l < 32; l += kByteLanes) {
@@ -324,8 +309,8 @@ struct CodecQ2_K : Staged<16> {
       min[g] = static_cast<uint8_t>(block[g] >> 4);
     }
     for (int g = 0; g < 16; g += kLanes) {
-      Store(s.a + g, Mul(FromU8(scale + g), d));
-      Store(s.b + g, Mul(FromU8(min + g), minus_dmin));
+      Store(s.ab + g, Mul(FromU8(scale + g), d));
+      Store(s.ab + kGroups + g, Mul(FromU8(min + g), minus_dmin));
     }
     for (int h = 0; h < 2; ++h) {
       for (int l = 0; l < 32; l += kByteLanes) {
@@ -356,8 +341,8 @@ struct CodecQ3_K : Staged<16> {
     std::memcpy(scales, packed, sizeof(scales));
     for (int g = 0; g < 16; g += kLanes) {
       const V a = Mul(Sub(FromU8(scales + g), Set1(32.0f)), Set1(d));
-      Store(s.a + g, a);
-      Store(s.b + g, Mul(a, Set1(-4.0f)));
+      Store(s.ab + g, a);
+      Store(s.ab + kGroups + g, Mul(a, Set1(-4.0f)));
     }
     for (int l = 0; l < 32; l += kByteLanes) {
       Bytes third = LoadBytes(block + l);

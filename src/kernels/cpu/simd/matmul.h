@@ -10,9 +10,11 @@
 namespace rocforge::cpu {
 namespace {
 
-// Weight rows of a tile where blocks are short: several chains of additions hide the latency of
-// one. A block of 256 is a chain long enough.
-inline constexpr int kShortBlockRows = kLanes == 16 ? 4 : 2;
+// Weight rows of a tile: several chains of additions hide the latency of one.
+template <typename Codec>
+inline constexpr int kDotRows = kLanes == 4                              ? 1
+                                : Codec::kElements == 256 || kLanes == 8 ? 2
+                                                                         : 4;
 
 // Adds the products of n elements from x_offset on to acc. w points at the chunk's first block.
 template <typename Codec, int R, int M>
@@ -21,14 +23,18 @@ ROCFORGE_INLINE void DotChunk(const uint8_t* w, int64_t row_bytes, const float* 
   constexpr int kVectors = Codec::kRun / kLanes;
   const int64_t blocks = n / Codec::kElements;
   for (int64_t b = 0; b < blocks; ++b) {
+    typename Codec::State states[R];
 #pragma GCC unroll 4
     for (int r = 0; r < R; ++r) {
-      typename Codec::State state;
-      Codec::Begin(w + r * row_bytes + b * Codec::kBytes, state);
-      for (int run = 0; run < Codec::kElements / Codec::kRun; ++run) {
+      Codec::Begin(w + r * row_bytes + b * Codec::kBytes, states[r]);
+    }
+    for (int run = 0; run < Codec::kElements / Codec::kRun; ++run) {
+      const int64_t first = x_offset + b * Codec::kElements + run * Codec::kRun;
+      // Rows take turns run by run, so that their chains of additions overlap.
+#pragma GCC unroll 4
+      for (int r = 0; r < R; ++r) {
         V weights[kVectors];
-        Codec::Run(state, run, weights);
-        const int64_t first = x_offset + b * Codec::kElements + run * Codec::kRun;
+        Codec::Run(states[r], run, weights);
 #pragma GCC unroll 16
         for (int v = 0; v < kVectors; ++v) {
 #pragma GCC unroll 4
@@ -70,7 +76,7 @@ ROCFORGE_INLINE void DotTile(const uint8_t* w, int64_t row_bytes, const float* c
 template <typename Codec, int M>
 void DotRows(const uint8_t* w, int64_t row_bytes, int64_t n, const float* const* x, int64_t k,
              float* y, int64_t y_stride) {
-  constexpr int R = Codec::kElements == 32 ? kShortBlockRows : 1;
+  constexpr int R = kDotRows<Codec>;
   int64_t r = 0;
   for (; r + R <= n; r += R) {
     DotTile<Codec, R, M>(w + r * row_bytes, row_bytes, x, k, y + r, y_stride);

@@ -1,0 +1,28 @@
+// Reductions over the threads of a block.
+#pragma once
+
+#include "kernels/gpu/wave/reduce.h"
+
+namespace rocforge::port {
+
+inline constexpr uint32_t kMaxWavesPerBlock = 32;
+
+// Part of a kernel's shared object.
+struct BlockReduceShared {
+  float partial[kMaxWavesPerBlock];
+};
+
+// The sum over all threads, in every thread. Ends with a barrier, so that `shared` may be used
+// again at once.
+RF_DEVICE float BlockSum(float v, BlockReduceShared& shared) {
+  v = WaveSum(v);
+  if (LaneId() == 0) shared.partial[WaveId()] = v;
+  BlockBarrier();
+  const uint32_t n_waves = BlockDim() / kWaveSize;
+  float sum = 0.0f;
+  for (uint32_t i = 0; i < n_waves; ++i) sum += shared.partial[i];
+  BlockBarrier();
+  return sum;
+}
+
+}  // namespace rocforge::port

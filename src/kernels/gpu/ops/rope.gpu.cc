@@ -1,0 +1,108 @@
+// Rotary embedding (op.h: RopeTable, Rope, RopeKvAppend, KvAppend). One kernel serves the last
+// three: a block per token and head.
+#include "kernels/gpu/ops/rope_args.h"
+#include "kernels/gpu/port/port.h"
+
+namespace rocforge::port {
+namespace {
+
+// sin and cos of a product of a position and a frequency, accurate to a few 1e-7 for angles up to
+// 2^20: the angle is formed and reduced to [-pi/4, pi/4] in two floats (Cody & Waite), because pos
+// * frequency in one float loses 2^-24 of the whole angle.
+struct SinCos {
+  float sin, cos;
+};
+
+RF_DEVICE SinCos AccurateSinCos(float position, float frequency, float frequency_rest) {
+  constexpr float kTwoOverPi = 0.63661977236758134308f;
+  constexpr float kPio2Hi = 1.57079637050628662109375f;  // pi/2 rounded to float
+  constexpr float kPio2Lo = -4.371139000186243e-8f;      // the rest
+  const float angle = position * frequency;
+  const float angle_low = Fma(position, frequency_rest, Fma(position, frequency, -angle));
+  const float k = __builtin_rintf(angle * kTwoOverPi);
+  float r = Fma(-k, kPio2Hi, angle);
+  r = Fma(-k, kPio2Lo, r) + angle_low;
+  const float r2 = r * r;
+  // Taylor series to r^9 and r^8: the first terms left out are below 2e-9 for |r| <= pi/4.
+  const float s =
+      r * (1.0f + r2 * (-1.6666667e-1f +
+                        r2 * (8.3333333e-3f + r2 * (-1.9841270e-4f + r2 * 2.7557319e-6f))));
+  const float c =
+      1.0f + r2 * (-0.5f + r2 * (4.1666667e-2f + r2 * (-1.3888889e-3f + r2 * 2.4801587e-5f)));
+  const int32_t quadrant = static_cast<int32_t>(k) & 3;
+  const float sine = (quadrant & 1) != 0 ? c : s;
+  const float cosine = (quadrant & 1) != 0 ? s : c;
+  return {(quadrant & 2) != 0 ? -sine : sine, ((quadrant + 1) & 2) != 0 ? -cosine : cosine};
+}
+
+RF_DEVICE void StorePage(void* pages, uint64_t index, float value, uint32_t half_cache) {
+  if (half_cache != 0) {
+    static_cast<uint16_t*>(pages)[index] = FloatToHalf(value);
+  } else {
+    static_cast<float*>(pages)[index] = value;
+  }
+}
+
+// Element i of the rotated head.
+RF_DEVICE float Rotated(const gpu::RopeKvArgs& args, const float* head, const float* table,
+                        uint32_t i) {
+  if (table == nullptr || i >= args.rope_dim) return head[i];
+  const uint32_t half = args.rope_dim / 2;
+  const uint32_t pair = args.neox != 0 ? i % half : i / 2;
+  const uint32_t first = args.neox != 0 ? pair : 2 * pair;
+  const uint32_t second = args.neox != 0 ? pair + half : 2 * pair + 1;
+  const float c = table[2 * pair];
+  const float s = table[2 * pair + 1];
+  const float a = head[first];
+  const float b = head[second];
+  return i == first ? a * c - b * s : a * s + b * c;
+}
+
+}  // namespace
+
+// A thread per token and pair.
+RF_KERNEL(rope_table, gpu::RopeTableArgs, 256) {
+  const uint32_t half = args.rope_dim / 2;
+  const uint32_t i = BlockId() * BlockDim() + ThreadId();
+  if (i >= args.n_tokens * half) return;
+  const float* frequency = args.inverse_frequency + 2 * (i % half);
+  const SinCos value =
+      AccurateSinCos(static_cast<float>(args.positions[i / half]), frequency[0], frequency[1]);
+  args.table[2 * i] = value.cos * args.magnitude;
+  args.table[2 * i + 1] = value.sin * args.magnitude;
+}
+
+// BlockIdY is the token; BlockId counts the heads of q, then those of k, then those of v. Heads
+// have at most 512 columns; a head is read whole before it is written, so that it may be rotated in
+// place.
+RF_KERNEL(rope_kv, gpu::RopeKvArgs, 512) {
+  const uint64_t token = BlockIdY();
+  uint32_t head = BlockId();
+  const uint32_t i = ThreadId();
+  const float* table = args.table == nullptr ? nullptr : args.table + token * args.rope_dim;
+  const uint32_t q_heads = args.q == nullptr ? 0 : args.n_heads;
+  const uint32_t k_heads = args.k == nullptr ? 0 : args.n_kv_heads;
+  if (head < q_heads) {
+    const uint64_t at = (token * args.n_heads + head) * args.head_dim;
+    const float value = i < args.head_dim ? Rotated(args, args.q + at, table, i) : 0.0f;
+    BlockBarrier();
+    if (i < args.head_dim) args.q_out[at + i] = value;
+    return;
+  }
+  head -= q_heads;
+  const bool is_key = head < k_heads;
+  if (!is_key) head -= k_heads;
+  const uint32_t dim = is_key ? args.head_dim : args.head_dim_v;
+  const uint64_t at = (token * args.n_kv_heads + head) * dim;
+  float value = 0.0f;
+  if (i < dim) value = is_key ? Rotated(args, args.k + at, table, i) : args.v[at + i];
+  BlockBarrier();
+  if (i >= dim) return;
+  const uint32_t slot = static_cast<uint32_t>(args.slots[token]);
+  const uint64_t page = slot / args.page_size;
+  const uint64_t offset = slot % args.page_size;
+  const uint64_t index = ((page * args.n_kv_heads + head) * args.page_size + offset) * dim + i;
+  StorePage(is_key ? args.k_pages : args.v_pages, index, value, args.half_cache);
+}
+
+}  // namespace rocforge::port
