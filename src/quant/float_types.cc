@@ -6,7 +6,7 @@
 namespace rocforge::quant {
 
 void DecodeF32(const std::byte* blocks, float* out, int64_t n) {
-  std::memcpy(out, blocks, static_cast<size_t>(n) * sizeof(float));
+  if (n > 0) std::memcpy(out, blocks, static_cast<size_t>(n) * sizeof(float));
 }
 
 void DecodeF16(const std::byte* blocks, float* out, int64_t n) {
@@ -18,7 +18,7 @@ void DecodeBF16(const std::byte* blocks, float* out, int64_t n) {
 }
 
 void EncodeF32(const float* in, const float* /*importance*/, int64_t n, std::byte* blocks) {
-  std::memcpy(blocks, in, static_cast<size_t>(n) * sizeof(float));
+  if (n > 0) std::memcpy(blocks, in, static_cast<size_t>(n) * sizeof(float));
 }
 
 void EncodeF16(const float* in, const float* /*importance*/, int64_t n, std::byte* blocks) {

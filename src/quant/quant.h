@@ -16,6 +16,10 @@ namespace rocforge::quant {
 bool CanDecode(DType type);
 bool CanEncode(DType type);
 
+// Changes whenever an encoder writes other bytes for the same input, so that work begun by another
+// version is not continued.
+inline constexpr int kEncoderVersion = 1;
+
 // Decodes `out.size()` elements (a multiple of the block) from `blocks`, exactly as ggml's to_float
 // does, bit for bit. kInvalidArgument for a bad size, kUnsupported if !CanDecode. Any bytes are
 // valid blocks.
