@@ -1,6 +1,5 @@
 // `rocforge chat`: a conversation at the terminal, or line by line through a pipe.
 #include <cstdio>
-#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -195,7 +194,7 @@ void RegisterChat(CLI::App& app, std::function<Status()>* run) {
       ->add_option("-n,--max-tokens", flags->max_tokens,
                    "at most N tokens an answer (default -1: until the model ends it)")
       ->type_name("N")
-      ->check(CLI::Range(int64_t{-1}, std::numeric_limits<int64_t>::max()));
+      ->check(AtLeast(-1));
   command->add_option("--stop", flags->stop, "end an answer before this text (repeatable)")
       ->type_name("TEXT")
       ->expected(1)
@@ -206,7 +205,7 @@ void RegisterChat(CLI::App& app, std::function<Status()>* run) {
       ->add_option("--keep", flags->keep,
                    "tokens at the start that --context-shift keeps within an answer")
       ->type_name("N")
-      ->check(CLI::Range(-1, std::numeric_limits<int32_t>::max()));
+      ->check(AtLeast(-1));
   command->add_flag("--stats,!--no-stats", flags->stats, "statistics after each answer (default)");
   AddSamplingFlags(*command, &flags->sampling);
   command->callback([flags, run] { *run = [flags] { return Chat(*flags); }; });

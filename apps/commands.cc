@@ -3,9 +3,20 @@
 namespace rocforge::apps {
 
 const std::vector<Register>& Commands() {
+  // clang-format off: one a line
   static const std::vector<Register> commands = {
+      RegisterGenerate,
+      RegisterChat,
+      RegisterPull,
+      RegisterModels,
+      RegisterInspect,
+      RegisterPlan,
+      RegisterTokenize,
+      RegisterPerplexity,
+      RegisterQuantize,
       RegisterDevices,
   };
+  // clang-format on
   return commands;
 }
 

@@ -25,6 +25,16 @@ std::string FromEnvironment(std::initializer_list<const char*> names) {
 
 }  // namespace
 
+CLI::Validator AtLeast(int64_t least) {
+  return CLI::Validator(
+      [least](std::string& text) {
+        int64_t value = 0;
+        if (!CLI::detail::lexical_cast(text, value)) return Format("'{}' is no number", text);
+        return value < least ? Format("{} is less than {}", value, least) : std::string();
+      },
+      "");
+}
+
 void AddModelFlag(CLI::App& command, std::string* model) {
   command
       .add_option("-m,--model,--gguf", *model,
@@ -53,7 +63,7 @@ void AddEngineFlags(CLI::App& command, EngineFlags* flags) {
       ->check(CLI::IsMember({"f16", "f32"}, CLI::ignore_case));
   command
       .add_option("--isa", flags->isa,
-                  "force a CPU instruction set: ref, generic, avx2, avx512, neon")
+                  "force a CPU instruction set: reference, generic, avx2, avx512, neon")
       ->type_name("NAME");
   AddPassFlag(command, &flags->disabled_passes);
 }
@@ -63,7 +73,7 @@ void AddContextFlag(CLI::App& command, EngineFlags* flags) {
       .add_option("-c,--ctx", flags->n_ctx,
                   "tokens of context (default: the model's own, at most 4096)")
       ->type_name("N")
-      ->check(CLI::Range(1, std::numeric_limits<int32_t>::max()));
+      ->check(AtLeast(1));
 }
 
 Result<engine::EngineOptions> ToEngineOptions(const EngineFlags& flags) {

@@ -23,6 +23,9 @@ struct EngineFlags {
   std::vector<std::string> disabled_passes;
 };
 
+// Checks that a number is not below `least`, where there is no upper limit worth telling.
+CLI::Validator AtLeast(int64_t least);
+
 // -m, --model, --gguf.
 void AddModelFlag(CLI::App& command, std::string* model);
 // --disable-pass.

@@ -5,7 +5,6 @@
 #include <charconv>
 #include <cmath>
 #include <cstdio>
-#include <limits>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -180,6 +179,7 @@ struct Collected {
   };
   std::vector<Position> positions;
   std::vector<sample::TokenLogProb> entries;  // of all positions, in order
+  bool line_open = false;                     // what was printed ends without a newline
 };
 
 // One object on one line. Written by hand: a log-probability for every token of a vocabulary at
@@ -239,6 +239,7 @@ Result<GenerateOutcome> RunRequest(const Flags& flags, const GenerateRequest& re
   if (!flags.json && !stream) output.Write(collected->text);
   // What was shown stays readable, whatever comes next.
   output.EndLine();
+  collected->line_open = output.line_open();
   ROCFORGE_RETURN_IF_ERROR(output.status());
   return outcome;
 }
@@ -265,7 +266,7 @@ Status Generate(const Flags& flags) {
       request.sampling.temperature > 0 && collected.ids.size() > request.forced.size();
   if (drawn) report.seed = request.sampling.seed;
   if (flags.json) ROCFORGE_RETURN_IF_ERROR(PrintJson(report, request.prompt, collected, *model));
-  if (flags.stats) PrintStats(report);
+  if (flags.stats) PrintStats(report, collected.line_open);
   if (report.outcome.reason == session::FinishReason::kCancelled) return Cancelled("");
   return {};
 }
@@ -302,7 +303,7 @@ void AddLengthFlags(CLI::App& command, Flags* f) {
           .add_option("-n,--max-tokens", f->max_tokens,
                       "at most N tokens (default -1: until the model ends or the context is full)")
           ->type_name("N")
-          ->check(CLI::Range(int64_t{-1}, std::numeric_limits<int64_t>::max()))
+          ->check(AtLeast(-1))
           ->group(group);
   command.add_option("--stop", f->stop, "end before this text (repeatable)")
       ->type_name("TEXT")
@@ -318,7 +319,7 @@ void AddLengthFlags(CLI::App& command, Flags* f) {
       .add_option("--keep", f->keep,
                   "tokens at the start that --context-shift keeps (-1: the whole prompt)")
       ->type_name("N")
-      ->check(CLI::Range(-1, std::numeric_limits<int32_t>::max()))
+      ->check(AtLeast(-1))
       ->group(group);
 }
 
@@ -332,7 +333,7 @@ void AddOutputFlags(CLI::App& command, Flags* f) {
       .add_option("--logprobs", f->logprobs,
                   "with --json: the K best tokens after each position of prompt and text")
       ->type_name("K")
-      ->check(CLI::Range(int64_t{0}, int64_t{1} << 31))
+      ->check(AtLeast(0))
       ->group(group);
   command
       .add_option("--force-ids", f->force_ids,

@@ -2,6 +2,7 @@
 #include <cstdlib>
 
 #include "apps/command.h"
+#include "base/format.h"
 #include "base/log.h"
 
 namespace {
@@ -18,8 +19,29 @@ rocforge::Status ApplyLogLevelFromEnvironment() {
   return {};
 }
 
+// One line for whatever is wrong with the command line, and where to read more.
+std::string ParseFailure(const CLI::App* app, const CLI::Error& error) {
+  const CLI::App* command = app;
+  for (const CLI::App* parsed : app->get_subcommands()) command = parsed;
+  std::string what = error.what();
+  std::string help = "'rocforge --help' lists the commands";
+  if (command != app) {
+    help = "'rocforge " + command->get_name() + " --help' lists the options";
+  } else if (const std::vector<std::string> rest = app->remaining(); !rest.empty()) {
+    what = (rest[0].starts_with('-') ? "unknown option '" : "unknown command '") +
+           rocforge::EscapeForTerminal(rest[0], 60) + "'";
+  } else if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr) {
+    what = "no command given";
+  }
+  return "error: " + what + "; " + help + "\n";
+}
+
 int Report(const rocforge::Status& status) {
   if (status.ok()) return rocforge::apps::kExitOk;
+  if (status.code() == rocforge::StatusCode::kCancelled) {
+    if (!status.message().empty()) std::fprintf(stderr, "%s\n", status.message().c_str());
+    return rocforge::apps::kExitInterrupted;
+  }
   std::fprintf(stderr, "error: %s\n", status.message().c_str());
   return status.code() == rocforge::StatusCode::kInvalidArgument ? rocforge::apps::kExitUsage
                                                                  : rocforge::apps::kExitFailure;
@@ -34,6 +56,7 @@ int main(int argc, char** argv) {
       "rocforge");
   app.set_version_flag("--version", std::string("rocforge ") + ROCFORGE_VERSION);
   app.require_subcommand(1);
+  app.failure_message(ParseFailure);
   std::function<rocforge::Status()> run;
   for (rocforge::apps::Register add : rocforge::apps::Commands()) add(app, &run);
   try {

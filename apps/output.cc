@@ -28,10 +28,17 @@ std::string SafeForTerminal(std::string_view text) {
 }  // namespace
 
 Status WriteStdout(std::string_view text) {
-  if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0) {
-    return {};
+  // What others printed through stdio comes first.
+  std::fflush(stdout);
+  while (!text.empty()) {
+    const ssize_t n = write(STDOUT_FILENO, text.data(), text.size());
+    if (n >= 0) {
+      text.remove_prefix(static_cast<size_t>(n));
+    } else if (errno != EINTR) {  // Ctrl-C while a slow reader keeps us waiting
+      return Unavailable(Format("cannot write to standard output: {}", std::strerror(errno)));
+    }
   }
-  return Unavailable(Format("cannot write to standard output: {}", std::strerror(errno)));
+  return {};
 }
 
 TextOutput::TextOutput() : terminal_(isatty(STDOUT_FILENO) != 0) {}
@@ -43,7 +50,8 @@ void TextOutput::Write(std::string_view piece) {
 }
 
 void TextOutput::EndLine() {
-  if (terminal_ && line_open_ && status_.ok()) status_ = WriteStdout("\n");
+  if (!terminal_ || !line_open_) return;
+  if (status_.ok()) status_ = WriteStdout("\n");
   line_open_ = false;
 }
 

@@ -19,6 +19,8 @@ class TextOutput {
   void Write(std::string_view piece);
   // On a terminal: starts a new line if the text has not ended with one.
   void EndLine();
+  // Whether the text so far ends without a newline.
+  bool line_open() const { return line_open_; }
   const Status& status() const { return status_; }
 
  private:

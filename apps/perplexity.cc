@@ -6,7 +6,6 @@
 #include <chrono>
 #include <cmath>
 #include <cstdio>
-#include <limits>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -298,7 +297,7 @@ void RegisterPerplexity(CLI::App& app, std::function<Status()>* run) {
       ->check(CLI::Range(4, 1 << 20));
   command->add_option("--chunks", flags->max_chunks, "only the first N chunks (default: all)")
       ->type_name("N")
-      ->check(CLI::Range(int64_t{1}, std::numeric_limits<int64_t>::max()));
+      ->check(AtLeast(1));
   command->add_flag("--json", flags->json, "print one JSON object");
   command->callback([flags, run] { *run = [flags] { return Perplexity(*flags); }; });
 }

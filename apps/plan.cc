@@ -15,6 +15,7 @@
 #include "apps/output.h"
 #include "apps/plan_cost.h"
 #include "apps/table.h"
+#include "apps/terminal.h"
 #include "base/format.h"
 #include "base/thread_pool.h"
 #include "graph/plan.h"
@@ -64,23 +65,36 @@ std::string FormatCount(double value) {
 
 std::string BytesText(double bytes) { return FormatBytes(static_cast<uint64_t>(bytes)); }
 
-std::string OpTable(const std::vector<OpRow>& rows, const Flags& flags) {
-  Table table({Align::kLeft, Align::kLeft, Align::kLeft, Align::kLeft, Align::kLeft, Align::kRight,
-               Align::kRight});
-  table.AddRow({"name", "op", "output", "weights", "type", "bytes", "ops"});
-  bool first = true;
-  for (const OpGroup& group : GroupRows(rows, !flags.all)) {
-    table.AddTitle(GroupTitle(group, first));
-    first = false;
-    for (const OpRow& row : group.rows) {
-      table.AddRow({"  " + EscapeForTerminal(row.name), row.op, row.output, row.weights, row.types,
-                    BytesText(row.cost.bytes()), FormatCount(row.cost.ops)});
+// Where the lines do not fit `columns`, the column of the kind of op is left out: the names say
+// nearly the same.
+std::string OpTable(const std::vector<OpRow>& rows, const Flags& flags, int columns) {
+  for (const bool with_op : {true, false}) {
+    std::vector<Align> align(with_op ? 5 : 4, Align::kLeft);
+    align.insert(align.end(), 2, Align::kRight);
+    Table table(std::move(align));
+    const auto add = [&](const std::string& name, const std::string& op,
+                         std::vector<std::string> cells) {
+      if (with_op) cells.insert(cells.begin(), op);
+      cells.insert(cells.begin(), name);
+      table.AddRow(std::move(cells));
+    };
+    add("name", "op", {"output", "weights", "type", "bytes", "ops"});
+    bool first = true;
+    for (const OpGroup& group : GroupRows(rows, !flags.all)) {
+      table.AddTitle(GroupTitle(group, first));
+      first = false;
+      for (const OpRow& row : group.rows) {
+        add("  " + EscapeForTerminal(row.name), row.op,
+            {row.output, row.weights, row.types, BytesText(row.cost.bytes()),
+             FormatCount(row.cost.ops)});
+      }
     }
+    const op::Cost sum = SumOf(rows);
+    add(Format("all {} ops", rows.size()), "",
+        {"", "", "", BytesText(sum.bytes()), FormatCount(sum.ops)});
+    if (!with_op || table.width() <= columns) return table.ToString();
   }
-  const op::Cost sum = SumOf(rows);
-  table.AddRow({Format("all {} ops", rows.size()), "", "", "", "", BytesText(sum.bytes()),
-                FormatCount(sum.ops)});
-  return table.ToString();
+  return {};
 }
 
 std::string PassTable(const std::vector<graph::PassReport>& passes) {
@@ -166,10 +180,11 @@ std::string ToJson(const Report& r) {
 }
 
 std::string ToText(const Report& r, const Flags& flags) {
+  const int columns = IsTerminal(stdout) ? TerminalColumns() : std::numeric_limits<int>::max();
   return Format("{}\n\nBefore the passes: {} ops\n\n", DescribeModel(r.info), r.before.size()) +
-         OpTable(r.before, flags) + "\n" + PassTable(r.passes) +
-         Format("\nAfter the passes: {} ops\n\n", r.after.size()) + OpTable(r.after, flags) + "\n" +
-         Summary(r);
+         OpTable(r.before, flags, columns) + "\n" + PassTable(r.passes) +
+         Format("\nAfter the passes: {} ops\n\n", r.after.size()) +
+         OpTable(r.after, flags, columns) + "\n" + Summary(r);
 }
 
 Status ShowPlan(const Flags& flags) {
@@ -193,7 +208,7 @@ Status ShowPlan(const Flags& flags) {
   r.n_threads = options.n_threads > 0 ? options.n_threads : UsablePhysicalCores();
   if (const Result<std::string> folder = CacheFolder(); folder.ok()) {
     const Result<prof::MemoryBandwidth> measured =
-        prof::CachedMemoryBandwidth(*folder, r.n_threads);
+        prof::CachedMemoryBandwidth(*folder, r.n_threads, /*measure_again=*/true);
     if (measured.ok()) r.read_bytes_per_s = measured->read_bytes_per_s;
   }
   return WriteStdout(flags.json ? ToJson(r) : ToText(r, flags));

@@ -104,25 +104,33 @@ std::vector<OpRow> CostTable(const graph::Graph& graph, const StepShape& step) {
 }
 
 std::vector<OpGroup> GroupRows(const std::vector<OpRow>& rows, bool fold) {
+  const auto in_layer = [](const OpRow& row) { return row.layer >= 0; };
+  const auto layers_end = std::find_if(rows.rbegin(), rows.rend(), in_layer).base();
+  OpGroup before;
+  std::vector<OpGroup> layers;
+  for (auto row = rows.begin(); row != layers_end; ++row) {
+    if (!in_layer(*row)) {
+      before.rows.push_back(*row);
+      continue;
+    }
+    if (layers.empty() || layers.back().layers.front() != row->layer) {
+      layers.push_back({{row->layer}, {}});
+    }
+    layers.back().rows.push_back(*row);
+  }
   std::vector<OpGroup> groups;
-  for (size_t begin = 0; begin < rows.size();) {
-    const int32_t layer = rows[begin].layer;
-    size_t end = begin;
-    while (end < rows.size() && rows[end].layer == layer) ++end;
-    OpGroup group;
-    if (layer >= 0) group.layers.push_back(layer);
-    group.rows.assign(rows.begin() + static_cast<std::ptrdiff_t>(begin),
-                      rows.begin() + static_cast<std::ptrdiff_t>(end));
-    begin = end;
+  if (!before.rows.empty()) groups.push_back(std::move(before));
+  for (OpGroup& layer : layers) {
     const auto same = std::find_if(groups.begin(), groups.end(), [&](const OpGroup& g) {
-      return fold && layer >= 0 && !g.layers.empty() && SameRows(g.rows, group.rows);
+      return fold && !g.layers.empty() && SameRows(g.rows, layer.rows);
     });
     if (same == groups.end()) {
-      groups.push_back(std::move(group));
+      groups.push_back(std::move(layer));
     } else {
-      same->layers.push_back(layer);
+      same->layers.push_back(layer.layers.front());
     }
   }
+  if (layers_end != rows.end()) groups.push_back({{}, {layers_end, rows.end()}});
   return groups;
 }
 

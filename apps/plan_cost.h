@@ -34,8 +34,8 @@ struct OpRow {
 // In program order.
 std::vector<OpRow> CostTable(const graph::Graph& graph, const StepShape& step);
 
-// Rows of consecutive nodes that belong together: what comes before the layers, each kind of layer
-// once, what comes after.
+// Rows that belong together: what is outside the layers and runs before the last of them ends, each
+// kind of layer once, what comes after.
 struct OpGroup {
   std::vector<int32_t> layers;  // empty: outside the layers
   std::vector<OpRow> rows;

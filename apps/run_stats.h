@@ -21,8 +21,8 @@ struct BandwidthUse {
 };
 
 // Absent if no token was decoded. Measures the machine's bandwidth the first time (0.3 s), and
-// again when a model that does not fit the caches seems to beat it: then the kept value was
-// measured on a busy machine.
+// again when a model that does not fit the caches comes close to it or beats it: the kept value may
+// have been measured on a busy machine.
 std::optional<BandwidthUse> MeasureBandwidthUse(const session::TextModel& model,
                                                 const session::GenerateStats& stats);
 
@@ -40,8 +40,10 @@ std::vector<std::string> StatsParts(const RunReport& report);
 // Parts joined by " | ", broken into lines of at most `columns` (0: one line). Ends with a newline.
 std::string JoinParts(const std::vector<std::string>& parts, int columns);
 
-// Prints the statistics to stderr, in lines that fit its terminal.
-void PrintStats(const RunReport& report);
+// Prints the statistics to stderr, in lines that fit its terminal. `text_line_open`: the text on
+// stdout has not ended with a newline; if both go to the same place, the statistics then start on a
+// line of their own.
+void PrintStats(const RunReport& report, bool text_line_open);
 
 nlohmann::ordered_json StatsJson(const RunReport& report, const session::TextModel& model);
 

@@ -71,6 +71,13 @@ Status ParseInteger(std::string_view text, T* value) {
   return InvalidArgument(Format("'{}' is not a whole number", EscapeForTerminal(text, 40)));
 }
 
+// A whole number, or -1 for a random one.
+Status ParseSeed(std::string_view text, uint64_t* seed) {
+  if (text != "-1") return ParseInteger(text, seed);
+  *seed = sample::RandomSeed();
+  return {};
+}
+
 // "ID=+1.5", "ID=-inf" (or with ':' for '=').
 Result<std::pair<int32_t, float>> ParseLogitBias(std::string_view text) {
   const size_t split = text.find_first_of("=:");
@@ -125,14 +132,15 @@ void AddSamplingFlags(CLI::App& command, SamplingFlags* flags) {
       ->take_all()
       ->group(group);
   command
-      .add_option("-s,--seed", flags->seed, "the same seed gives the same text (default: random)")
+      .add_option("-s,--seed", flags->seed,
+                  "the same seed gives the same text (default -1: random)")
       ->type_name("N")
       ->group(group);
 }
 
 Result<SamplerParams> ToSamplerParams(const SamplingFlags& flags) {
   SamplerParams params = flags.params;
-  params.seed = flags.seed ? *flags.seed : sample::RandomSeed();
+  ROCFORGE_RETURN_IF_ERROR(ParseSeed(flags.seed, &params.seed).WithContext("--seed"));
   if (!flags.dry_breakers.empty()) params.dry_sequence_breakers = flags.dry_breakers;
   if (flags.order_given) {
     Result<std::vector<sample::SamplerKind>> order = sample::ParseOrder(flags.order);
@@ -143,7 +151,7 @@ Result<SamplerParams> ToSamplerParams(const SamplingFlags& flags) {
     ROCFORGE_ASSIGN_OR_RETURN(const auto bias, ParseLogitBias(text));
     params.logit_bias.push_back(bias);
   }
-  ROCFORGE_RETURN_IF_ERROR(sample::Validate(params, std::numeric_limits<int64_t>::max()));
+  ROCFORGE_RETURN_IF_ERROR(sample::Validate(params, std::numeric_limits<int32_t>::max()));
   return params;
 }
 
@@ -152,7 +160,7 @@ Status SetSamplingParam(std::string_view name, const std::string& value, Sampler
   std::replace(wanted.begin(), wanted.end(), '_', '-');
   SamplerParams changed = *params;
   if (wanted == "seed") {
-    ROCFORGE_RETURN_IF_ERROR(ParseInteger(value, &changed.seed));
+    ROCFORGE_RETURN_IF_ERROR(ParseSeed(value, &changed.seed));
     *params = std::move(changed);
     return {};
   }
@@ -168,7 +176,7 @@ Status SetSamplingParam(std::string_view name, const std::string& value, Sampler
         },
         option.member);
     ROCFORGE_RETURN_IF_ERROR(parsed);
-    ROCFORGE_RETURN_IF_ERROR(sample::Validate(changed, std::numeric_limits<int64_t>::max()));
+    ROCFORGE_RETURN_IF_ERROR(sample::Validate(changed, std::numeric_limits<int32_t>::max()));
     *params = std::move(changed);
     return {};
   }

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -16,7 +15,7 @@ namespace rocforge::apps {
 
 struct SamplingFlags {
   sample::SamplerParams params;
-  std::optional<uint64_t> seed;
+  std::string seed = "-1";                // a number; -1: random
   std::vector<std::string> logit_bias;    // "ID=+1.5"
   std::vector<std::string> dry_breakers;  // replace the defaults if there are any
   std::string order;

@@ -16,6 +16,7 @@ class Table {
   // At most as many cells as columns.
   void AddRow(std::vector<std::string> cells) { lines_.push_back({std::move(cells), {}}); }
   void AddTitle(std::string text) { lines_.push_back({{}, std::move(text)}); }
+  int width() const;  // columns of the widest row
   // Each line ends with a newline and has no spaces before it.
   std::string ToString() const;
 
@@ -24,6 +25,8 @@ class Table {
     std::vector<std::string> cells;
     std::string title;
   };
+  std::vector<int> Widths() const;
+
   std::vector<Align> columns_;
   std::vector<Line> lines_;
 };

@@ -23,7 +23,8 @@ Result<MemoryBandwidth> MeasureMemoryBandwidth(ThreadPool& pool);
 
 // The measurement of this CPU model, memory size and number of threads that `folder` keeps (a small
 // text file, memory-bandwidth.tsv), or a new one, which is then kept there. A folder that cannot
-// be written is no error: the next call measures again. `measure_again` replaces a kept value.
+// be written is no error: the next call measures again. `measure_again` measures in any case and
+// keeps the larger value: what else the machine does can only make it look slower.
 Result<MemoryBandwidth> CachedMemoryBandwidth(const std::string& folder, int n_threads,
                                               bool measure_again = false);
 
