@@ -263,8 +263,9 @@ std::vector<TypeShare> TypeShares(const File& file) {
   for (TypeShare& share : shares) {
     share.fraction = static_cast<double>(share.bytes) / static_cast<double>(total);
   }
-  std::stable_sort(shares.begin(), shares.end(),
-                   [](const TypeShare& a, const TypeShare& b) { return a.bytes > b.bytes; });
+  std::sort(shares.begin(), shares.end(), [](const TypeShare& x, const TypeShare& y) {
+    return x.bytes != y.bytes ? x.bytes > y.bytes : x.dtype < y.dtype;
+  });
   return shares;
 }
 

@@ -246,7 +246,7 @@ Status Parser::ReadNumbers(uint64_t count, std::vector<Wide>* numbers) {
   for (Wide& number : *numbers) {
     Wire wire;
     std::memcpy(&wire, from, sizeof(wire));
-    number = static_cast<Wide>(wire);
+    number = static_cast<Wide>(wire);  // NOLINT(bugprone-signed-char-misuse): an int8 is a number
     from += sizeof(wire);
   }
   position_ += count * sizeof(Wire);

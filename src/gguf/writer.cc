@@ -208,7 +208,8 @@ Writer& Writer::operator=(Writer&&) noexcept = default;
 Writer::~Writer() = default;
 
 Result<Writer> Writer::Create(const std::string& path, const std::vector<KeyValue>& metadata,
-                              const std::vector<TensorSpec>& tensors, WriterOptions options) {
+                              const std::vector<TensorSpec>& tensors,
+                              const WriterOptions& options) {
   const auto in_file = [&](const Status& status) { return status.WithContext(path); };
   struct stat info{};
   // Said now, not after an hour of work.

@@ -45,7 +45,8 @@ class Writer {
   // disk has not enough space for the whole; kUnavailable for other system errors, or if another
   // process writes the same resumable file.
   static Result<Writer> Create(const std::string& path, const std::vector<KeyValue>& metadata,
-                               const std::vector<TensorSpec>& tensors, WriterOptions options = {});
+                               const std::vector<TensorSpec>& tensors,
+                               const WriterOptions& options = {});
 
   Writer(Writer&&) noexcept;
   Writer& operator=(Writer&&) noexcept;
