@@ -13,6 +13,7 @@ import concurrent.futures
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -54,6 +55,19 @@ def check(entry, build):
     command = [TIDY, "-p", build, "--quiet", "--extra-arg=-Wno-unknown-warning-option", entry["file"]]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, stdin=subprocess.DEVNULL)
     return done.returncode == 0, done.stdout + (done.stderr if done.returncode != 0 and not done.stdout else "")
+
+
+def without_repeats(text, shown):
+    """A finding in a header comes with every file that includes it; once is enough."""
+    kept = []
+    keep = True
+    for line in text.splitlines():
+        if re.match(r"\S+:\d+:\d+: (error|warning):", line):
+            keep = line not in shown
+            shown.add(line)
+        if keep:
+            kept.append(line)
+    return "\n".join(kept)
 
 
 def wanted_entries(build, files):
@@ -98,6 +112,7 @@ def main():
     deadline = time.monotonic() + args.seconds if args.seconds > 0 else float("inf")
     findings = 0
     skipped = []
+    shown = set()
 
     def work(item):
         if time.monotonic() > deadline:
@@ -113,7 +128,7 @@ def main():
                 clean[entry["file"]] = key
             else:
                 findings += 1
-                print(f"{name}:\n{result[1]}")
+                print(f"{name}:\n{without_repeats(result[1], shown)}")
     with open(cache_path + ".new", "w", encoding="utf-8") as file:
         json.dump(clean, file, indent=0)
     os.replace(cache_path + ".new", cache_path)

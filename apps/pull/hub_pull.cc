@@ -91,8 +91,8 @@ Result<HttpResponse> HubClient::GetPage(const HttpRequest& request, std::string*
 
 Status HubClient::AddPage(const std::string& repository, const std::string& body,
                           std::vector<RemoteFile>* files) {
-  const Status odd = DataLoss(Format("{} answers for {} with something that is no list of files",
-                                     OriginOf(options_.endpoint), repository));
+  Status odd = DataLoss(Format("{} answers for {} with something that is no list of files",
+                               OriginOf(options_.endpoint), repository));
   const nlohmann::json page = nlohmann::json::parse(body, nullptr, /*allow_exceptions=*/false);
   if (!page.is_array()) return odd;
   for (const nlohmann::json& entry : page) {
