@@ -119,18 +119,25 @@ ROCFORGE_INLINE V LoadF16Partial(const uint16_t* p, int64_t n) {
   for (int64_t i = 0; i < n; ++i) v[i] = HalfToF32(p[i]);
   return v;
 }
+typedef uint16_t U16x8 __attribute__((vector_size(16)));
+// The low half of h, each element widened with zeros above it.
+ROCFORGE_INLINE VI WidenLow(U16x8 h) {
+  return reinterpret_cast<VI>(__builtin_shufflevector(h, U16x8{}, 0, 8, 1, 9, 2, 10, 3, 11));
+}
+ROCFORGE_INLINE VI WidenU16(const uint16_t* p) {
+  typedef uint64_t U64x2 __attribute__((vector_size(16)));
+  uint64_t bits;  // through a register: a short store read back by a long load would stall
+  std::memcpy(&bits, p, sizeof(bits));
+  return WidenLow(reinterpret_cast<U16x8>(U64x2{bits, 0}));
+}
 ROCFORGE_INLINE V LoadF16(const uint16_t* p) {
-  typedef uint16_t H __attribute__((vector_size(8)));
-  typedef uint32_t VU __attribute__((vector_size(16)));
-  H h;
-  std::memcpy(&h, p, sizeof(h));
-  const VU wide = __builtin_convertvector(h, VU);
-  const VU sign = (wide & 0x8000u) << 16;
-  const VU magnitude = (wide & 0x7fffu) << 13;
+  const VI wide = WidenU16(p);
+  const VI sign = (wide & 0x8000) << 16;
+  const VI magnitude = (wide & 0x7fff) << 13;
   const V scaled = reinterpret_cast<V>(magnitude) * Set1(0x1p112f);
-  const VU special = reinterpret_cast<VU>(magnitude >= (0x7c00u << 13));
-  const VU bits = (reinterpret_cast<VU>(scaled) & ~special) | ((magnitude | 0x7f800000u) & special);
-  return reinterpret_cast<V>(bits | sign);
+  const V special = reinterpret_cast<V>(magnitude | 0x7f800000);
+  const V result = Select(magnitude >= (0x7c00 << 13), special, scaled);
+  return reinterpret_cast<V>(reinterpret_cast<VI>(result) | sign);
 }
 ROCFORGE_INLINE void StoreF16Partial(uint16_t* p, V v, int64_t n) {
   for (int64_t i = 0; i < n; ++i) p[i] = F32ToHalf(v[i]);
@@ -141,20 +148,19 @@ ROCFORGE_INLINE V LoadBF16Partial(const uint16_t* p, int64_t n) {
   for (int64_t i = 0; i < n; ++i) v[i] = static_cast<int32_t>(static_cast<uint32_t>(p[i]) << 16);
   return reinterpret_cast<V>(v);
 }
-ROCFORGE_INLINE V LoadBF16(const uint16_t* p) { return LoadBF16Partial(p, kLanes); }
-ROCFORGE_INLINE V FromU8(const uint8_t* p) {
-  typedef uint8_t B4 __attribute__((vector_size(4)));
-  B4 b;
-  std::memcpy(&b, p, sizeof(b));
-  return __builtin_convertvector(__builtin_convertvector(b, VI), V);
+ROCFORGE_INLINE V LoadBF16(const uint16_t* p) { return reinterpret_cast<V>(WidenU16(p) << 16); }
+ROCFORGE_INLINE VI WidenU8(const uint8_t* p) {
+  int32_t bits;
+  std::memcpy(&bits, p, sizeof(bits));
+  const Bytes b = reinterpret_cast<Bytes>(VI{bits, 0, 0, 0});
+  return WidenLow(reinterpret_cast<U16x8>(
+      __builtin_shufflevector(b, Bytes{}, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)));
 }
+ROCFORGE_INLINE V FromU8(const uint8_t* p) { return __builtin_convertvector(WidenU8(p), V); }
 ROCFORGE_INLINE V FromI8(const int8_t* p) {
-  typedef int8_t B4 __attribute__((vector_size(4)));
-  B4 b;
-  std::memcpy(&b, p, sizeof(b));
-  return __builtin_convertvector(__builtin_convertvector(b, VI), V);
+  const VI wide = WidenU8(reinterpret_cast<const uint8_t*>(p));
+  return __builtin_convertvector((wide << 24) >> 24, V);
 }
-
 // out[i] = bytes[i] * (i < 8 ? low : high) for 16 bytes.
 ROCFORGE_INLINE void ScaleHalves(const uint8_t* bytes, float low, float high, float* out) {
   for (int i = 0; i < 16; i += kLanes) {
@@ -187,10 +193,7 @@ ROCFORGE_INLINE LevelsLut MakeLevelsLut(const int8_t* levels, const float*, floa
 }
 // Weights of the low and high nibbles of the kLanes bytes at p.
 ROCFORGE_INLINE void Nibbles(const uint8_t* p, AffineLut lut, V* low, V* high) {
-  typedef uint8_t B4 __attribute__((vector_size(4)));
-  B4 b;
-  std::memcpy(&b, p, sizeof(b));
-  const VI wide = __builtin_convertvector(b, VI);
+  const VI wide = WidenU8(p);
   *low = Fma(__builtin_convertvector(wide & 15, V), lut.d, lut.m);
   *high = Fma(__builtin_convertvector(wide >> 4, V), lut.d, lut.m);
 }

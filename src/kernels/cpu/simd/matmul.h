@@ -10,11 +10,13 @@
 namespace rocforge::cpu {
 namespace {
 
-// Weight rows of a tile: several chains of additions hide the latency of one.
-template <typename Codec>
-inline constexpr int kDotRows = kLanes == 4                              ? 1
-                                : Codec::kElements == 256 || kLanes == 8 ? 2
-                                                                         : 4;
+// Weight rows of a tile. Several chains of additions, from the rows of both sides, hide the latency
+// of one; two are enough where a vector takes several instructions to decode.
+template <typename Codec, int M>
+constexpr int DotRowsAtOnce() {
+  const int chains = Codec::kElements == 256 || kLanes == 4 ? 2 : 4;
+  return chains / M;
+}
 
 // Adds the products of n elements from x_offset on to acc. w points at the chunk's first block.
 template <typename Codec, int R, int M>
@@ -76,7 +78,7 @@ ROCFORGE_INLINE void DotTile(const uint8_t* w, int64_t row_bytes, const float* c
 template <typename Codec, int M>
 void DotRows(const uint8_t* w, int64_t row_bytes, int64_t n, const float* const* x, int64_t k,
              float* y, int64_t y_stride) {
-  constexpr int R = kDotRows<Codec>;
+  constexpr int R = DotRowsAtOnce<Codec, M>();
   int64_t r = 0;
   for (; r + R <= n; r += R) {
     DotTile<Codec, R, M>(w + r * row_bytes, row_bytes, x, k, y + r, y_stride);
@@ -90,16 +92,13 @@ template <typename Codec>
 void Dot(const std::byte* w, int64_t row_bytes, int64_t n, const float* const* x, int m, int64_t k,
          float* y, int64_t y_stride) {
   const uint8_t* bytes = reinterpret_cast<const uint8_t*>(w);
-  int i = 0;
-  if constexpr (kLanes >= 8) {  // four lanes have no registers to spare
-    for (; i + 4 <= m; i += 4) {
-      DotRows<Codec, 4>(bytes, row_bytes, n, x + i, k, y + i * y_stride, y_stride);
-    }
-    for (; i + 2 <= m; i += 2) {
-      DotRows<Codec, 2>(bytes, row_bytes, n, x + i, k, y + i * y_stride, y_stride);
-    }
+  if (m == 2 && kLanes > 4) {
+    DotRows<Codec, 2>(bytes, row_bytes, n, x, k, y, y_stride);
+    return;
   }
-  for (; i < m; ++i) DotRows<Codec, 1>(bytes, row_bytes, n, x + i, k, y + i * y_stride, y_stride);
+  for (int i = 0; i < m; ++i) {
+    DotRows<Codec, 1>(bytes, row_bytes, n, x + i, k, y + i * y_stride, y_stride);
+  }
 }
 
 template <typename Codec>

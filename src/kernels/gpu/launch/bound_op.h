@@ -47,7 +47,6 @@ struct BindContext {
   DeviceStep step;
   DevicePtr scratch =
       0;  // at least ScratchBytes of every op bound with it; ops run in order and share it
-  StepShape limits;  // the largest step
 };
 
 // How many rows an op has in a step: count, count per token, or count per row of logits.
@@ -76,8 +75,5 @@ class BoundOp {
 // without outputs. kUnsupported names what is missing.
 Result<std::unique_ptr<BoundOp>> Bind(const op::Call& call, const RowCount& rows,
                                       const BindContext& context);
-
-// Device scratch that the op needs at its largest step.
-int64_t ScratchBytes(const op::Call& call, const StepShape& limits, const DeviceInfo& device);
 
 }  // namespace rocforge::gpu
