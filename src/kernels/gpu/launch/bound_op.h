@@ -45,8 +45,6 @@ struct BindContext {
   std::shared_ptr<const Device> device;
   const Modules* modules = nullptr;
   DeviceStep step;
-  DevicePtr scratch =
-      0;  // at least ScratchBytes of every op bound with it; ops run in order and share it
 };
 
 // How many rows an op has in a step: count, count per token, or count per row of logits.

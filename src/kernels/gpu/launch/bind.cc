@@ -1,0 +1,40 @@
+#include "base/format.h"
+#include "kernels/gpu/launch/launchers.h"
+
+namespace rocforge::gpu {
+
+Result<std::unique_ptr<BoundOp>> Bind(const op::Call& call, const RowCount& rows,
+                                      const BindContext& context) {
+  const op::Kind kind = op::KindOf(*call.params);
+  switch (kind) {
+    case op::Kind::kNorm:
+      return BindNorm(call, rows, context);
+    case op::Kind::kAdd:
+      return BindAdd(call, rows, context);
+    case op::Kind::kScale:
+      return BindScale(call, rows, context);
+    case op::Kind::kSoftCap:
+      return BindSoftCap(call, rows, context);
+    case op::Kind::kGlu:
+      return BindGlu(call, rows, context);
+    case op::Kind::kGatherRows:
+      return BindGatherRows(call, rows, context);
+    case op::Kind::kMoeCombine:
+      return BindMoeCombine(call, rows, context);
+    case op::Kind::kRopeTable:
+      return BindRopeTable(call, rows, context);
+    case op::Kind::kRope:
+      return BindRope(call, rows, context);
+    case op::Kind::kKvAppend:
+      return BindKvAppend(call, rows, context);
+    case op::Kind::kRopeKvAppend:
+      return BindRopeKvAppend(call, rows, context);
+    case op::Kind::kAttention:
+      return BindAttention(call, rows, context);
+    default:
+      return Unsupported(
+          Format("there is no GPU kernel for {} yet; use --device cpu", op::KindName(kind)));
+  }
+}
+
+}  // namespace rocforge::gpu
