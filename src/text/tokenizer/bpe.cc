@@ -179,11 +179,12 @@ void Bpe::Finish() {
   }
   const auto missing = std::count(byte_id_.begin(), byte_id_.end(), kNoToken);
   if (missing == 0) return;
+  // Some files name an end-of-text token as the unknown one, which must not appear inside a text.
   const int32_t unk = vocab_.special.unk;
-  std::replace(byte_id_.begin(), byte_id_.end(), kNoToken, unk);
-  Log(unk == kNoToken ? LogLevel::kWarn : LogLevel::kDebug,
-      "the vocabulary has no token for {} of the 256 bytes: they {}", missing,
-      unk == kNoToken ? "cannot be encoded and are left out" : "become the unknown token");
+  const bool usable = unk != kNoToken && vocab_.Has(unk, kTokenUnknown);
+  if (usable) std::replace(byte_id_.begin(), byte_id_.end(), kNoToken, unk);
+  Log(LogLevel::kInfo, "the vocabulary has no token for {} of the 256 bytes: they {}", missing,
+      usable ? "become the unknown token" : "are left out");
 }
 
 Status Bpe::Encode(std::string_view text, bool /*at_start*/, std::vector<int32_t>* ids) const {

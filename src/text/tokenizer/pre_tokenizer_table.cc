@@ -41,11 +41,19 @@ constexpr std::string_view kGpt4o =
 constexpr std::string_view kTekken = ROCFORGE_CASED_WORDS("") R"(\p{N}|)" ROCFORGE_CASED_TAIL;
 constexpr std::string_view kYoutu =
     ROCFORGE_CASED_WORDS(ROCFORGE_CONTRACTIONS "?") R"(\p{N}|)" ROCFORGE_CASED_TAIL;
-// Class intersection with "not Han" is written as a lookahead.
-#define ROCFORGE_K2_UPPER "(?:(?!\\p{Han})" ROCFORGE_UPPER ")"
-#define ROCFORGE_K2_LOWER "(?:(?!\\p{Han})" ROCFORGE_LOWER ")"
+// Han is the script of Unicode 15.1 (Scripts.txt). What the model's regex writes as an
+// intersection, "upper case && not Han", is written as what must not be there: all other
+// categories, and Han.
+#define ROCFORGE_HAN                                                                         \
+  R"(\x{2e80}-\x{2e99}\x{2e9b}-\x{2ef3}\x{2f00}-\x{2fd5}\x{3005}\x{3007}\x{3021}-\x{3029})"  \
+  R"(\x{3038}-\x{303b}\x{3400}-\x{4dbf}\x{4e00}-\x{9fff}\x{f900}-\x{fa6d}\x{fa70}-\x{fad9})" \
+  R"(\x{16fe2}-\x{16fe3}\x{16ff0}-\x{16ff1}\x{20000}-\x{2a6df}\x{2a700}-\x{2b739})"          \
+  R"(\x{2b740}-\x{2b81d}\x{2b820}-\x{2cea1}\x{2ceb0}-\x{2ebe0}\x{2ebf0}-\x{2ee5d})"          \
+  R"(\x{2f800}-\x{2fa1d}\x{30000}-\x{3134a}\x{31350}-\x{323af})"
+#define ROCFORGE_K2_UPPER "[^" ROCFORGE_HAN R"(\p{Ll}\p{N}\p{P}\p{S}\p{Z}\p{C}])"
+#define ROCFORGE_K2_LOWER "[^" ROCFORGE_HAN R"(\p{Lu}\p{Lt}\p{N}\p{P}\p{S}\p{Z}\p{C}])"
 constexpr std::string_view kKimiK2 =
-    R"([\p{Han}]+|[^\r\n\p{L}\p{N}]?)" ROCFORGE_K2_UPPER "*" ROCFORGE_K2_LOWER
+    "[" ROCFORGE_HAN R"(]+|[^\r\n\p{L}\p{N}]?)" ROCFORGE_K2_UPPER "*" ROCFORGE_K2_LOWER
     "+" ROCFORGE_CONTRACTIONS R"(?|[^\r\n\p{L}\p{N}]?)" ROCFORGE_K2_UPPER "+" ROCFORGE_K2_LOWER
     "*" ROCFORGE_CONTRACTIONS R"(?|\p{N}{1,3}|)" ROCFORGE_TAIL;
 constexpr std::string_view kBailing =
@@ -53,9 +61,9 @@ constexpr std::string_view kBailing =
     R"( ?[^\s\p{L}\p{N}]++[\r\n]*|\s*[\r\n]|\s+(?!\S)|\s+)";
 constexpr std::string_view kSeedCoder = ROCFORGE_CONTRACTIONS
     R"(|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1}| ?[^\s\p{L}\p{N}\r\n]+|)" ROCFORGE_SPACES;
-// The group of words is possessive: nothing follows it, and a long text would fill the stack.
+// The groups of words are possessive: nothing follows them, and a long text would fill the stack.
 constexpr std::string_view kExaoneMoe = ROCFORGE_CONTRACTIONS
-    R"(|[^\r\n\p{L}\p{N}]?(?:\p{L}\p{M}*(?: \p{L}\p{M}*)*)++|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]?|)"
+    R"(|[^\r\n\p{L}\p{N}]?(?:\p{L}\p{M}*+(?: \p{L}\p{M}*+)*+)++|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]?|)"
     R"(\s*[\r\n]|\s+(?!\S)|\s+)";
 constexpr std::string_view kBloom = R"( ?[^(\s|.,!?…。，、।۔،)]+)";
 constexpr std::string_view kLines = R"([^\n]+|[\n]+)";

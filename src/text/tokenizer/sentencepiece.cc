@@ -72,10 +72,8 @@ SentencePiece::SentencePiece(const Vocab& vocab)
     ++missing;
   }
   if (missing > 0) {
-    Log(vocab.special.unk == kNoToken ? LogLevel::kWarn : LogLevel::kDebug,
-        "the vocabulary has no token for {} of the 256 bytes: they {}", missing,
-        vocab.special.unk == kNoToken ? "cannot be encoded and are left out"
-                                      : "become the unknown token");
+    Log(LogLevel::kInfo, "the vocabulary has no token for {} of the 256 bytes: they {}", missing,
+        vocab.special.unk == kNoToken ? "are left out" : "become the unknown token");
   }
 }
 

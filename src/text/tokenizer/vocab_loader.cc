@@ -283,7 +283,10 @@ Status ReadFlags(const gguf::File& file, Vocab* vocab) {
   if (vocab->kind == VocabKind::kWordPiece) vocab->add_bos = vocab->add_sep = true;
   const auto require = [](bool* wanted, int32_t id, std::string_view name) {
     if (!*wanted || id != kNoToken) return;
-    Log(LogLevel::kWarn, "the vocabulary asks for a {} token but has none: none is added", name);
+    Log(LogLevel::kWarn,
+        "the file asks for {} around each text, but the vocabulary has no such token: none is "
+        "added",
+        name);
     *wanted = false;
   };
   require(&vocab->add_bos, vocab->special.bos, "BOS");

@@ -60,7 +60,8 @@ Status WordPiece::Encode(std::string_view text, bool /*at_start*/,
       const Category category = CategoryOf(cp);
       if ((flags & kWhitespace) != 0) {
         EncodeWord(&word, ids);
-      } else if (cp == kReplacementCharacter || category >= Category::kCc ||
+      } else if (cp == kReplacementCharacter ||
+                 (category >= Category::kCc && category != Category::kCn) ||
                  (vocab_.strip_accents && category == Category::kMn)) {
         continue;
       } else if (IsPunctuation(cp, flags) || IsChinese(cp)) {
