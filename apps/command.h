@@ -37,6 +37,7 @@ void RegisterPerplexity(CLI::App& app, std::function<Status()>* run);
 void RegisterPlan(CLI::App& app, std::function<Status()>* run);
 void RegisterPull(CLI::App& app, std::function<Status()>* run);
 void RegisterQuantize(CLI::App& app, std::function<Status()>* run);
+void RegisterTemplate(CLI::App& app, std::function<Status()>* run);
 void RegisterTokenize(CLI::App& app, std::function<Status()>* run);
 
 }  // namespace rocforge::apps

@@ -12,6 +12,7 @@ const std::vector<Register>& Commands() {
       RegisterInspect,
       RegisterPlan,
       RegisterTokenize,
+      RegisterTemplate,
       RegisterPerplexity,
       RegisterQuantize,
       RegisterDevices,

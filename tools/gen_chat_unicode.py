@@ -16,7 +16,7 @@ FLAGS = [  # bit, question; the order is that of UnicodeFlag in unicode.h
     lambda c: c.isspace(),
     lambda c: c.islower(),
     lambda c: c.isupper(),
-    lambda c: c.istitle(),
+    lambda c: unicodedata.category(c) == "Lt",
     lambda c: c.isprintable(),
     lambda c: c.isidentifier(),
     lambda c: ("a" + c).isidentifier(),

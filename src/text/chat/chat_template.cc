@@ -105,6 +105,13 @@ std::vector<std::string> ChatTemplateNames(const gguf::File& file) {
   return names;
 }
 
+std::string DefaultChatTemplateName(const gguf::File& file, const ChatTemplateInput& input) {
+  const bool has_tools = input.tools.is_array() && !input.tools.empty();
+  const std::vector<std::string> names = ChatTemplateNames(file);
+  const bool has_variant = std::find(names.begin(), names.end(), "tool_use") != names.end();
+  return has_tools && has_variant ? "tool_use" : "";
+}
+
 Result<ModelChatTemplate> LoadChatTemplate(const gguf::File& file, std::string_view name) {
   const std::vector<std::string> names = ChatTemplateNames(file);
   if (std::find(names.begin(), names.end(), name) == names.end()) {

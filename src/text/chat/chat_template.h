@@ -49,6 +49,10 @@ struct ModelChatTemplate {
 // The names of the templates in the file, the unnamed one as "".
 std::vector<std::string> ChatTemplateNames(const gguf::File& file);
 
+// The template that transformers would take when none is named: "tool_use" if there are tools and
+// the file has a template of that name, else the unnamed one.
+std::string DefaultChatTemplateName(const gguf::File& file, const ChatTemplateInput& input);
+
 // The template `name` (key tokenizer.chat_template.NAME), or for "" the unnamed one. kNotFound if
 // the file has no such template, and says which it has. Absent BOS and EOS tokens are "".
 Result<ModelChatTemplate> LoadChatTemplate(const gguf::File& file, std::string_view name = "");

@@ -296,7 +296,7 @@ Value StripTags(Runtime& rt, const Args& args) {
   }
   TextBuilder out(rt);
   AppendUnescaped(out, collapsed.text());
-  return out.Finish(/*markup=*/true);
+  return out.Finish();
 }
 
 Value XmlAttr(Runtime& rt, const Args& args) {

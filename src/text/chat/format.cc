@@ -32,8 +32,9 @@ class PercentFormatter {
       plain = pos_;
     }
     out_.Append(s_.substr(plain));
-    const bool mapping = !args_.is(Kind::kTuple) && !args_.is_string() &&
-                         (args_.is(Kind::kDict) || args_.is(Kind::kList) || args_.is_undefined());
+    // What has items by key or index need not be used up.
+    const bool mapping = args_.is(Kind::kDict) || args_.is(Kind::kList) || args_.is(Kind::kRange) ||
+                         args_.is_undefined();
     const size_t count = args_.is(Kind::kTuple) ? items_.size() : 1;
     if (next_ < count && !mapping) {
       rt_.Fail("not all arguments converted during string formatting");

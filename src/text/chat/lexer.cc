@@ -286,13 +286,15 @@ class Lexer {
     const char c = s_[pos];
     if (IsDigit(c)) return Number(pos);
     if (c == '"' || c == '\'') {
-      if (const size_t end = StringEnd(pos); end != std::string_view::npos) {
-        const std::string_view raw = s_.substr(pos + 1, end - pos - 1);
-        const bool plain = raw.find('\\') == std::string_view::npos;
-        Add(TokenType::kString, pos,
-            plain ? raw : arena_->CopyString(Unescaper(raw, LineAt(pos)).Run()));
-        return end + 1;
+      const size_t end = StringEnd(pos);
+      if (end == std::string_view::npos) {
+        ThrowSyntaxError(LineAt(pos), "a string has no closing quote");
       }
+      const std::string_view raw = s_.substr(pos + 1, end - pos - 1);
+      const bool plain = raw.find('\\') == std::string_view::npos;
+      Add(TokenType::kString, pos,
+          plain ? raw : arena_->CopyString(Unescaper(raw, LineAt(pos)).Run()));
+      return end + 1;
     }
     if (const size_t end = NameEnd(pos); end > pos) {
       Add(TokenType::kName, pos, s_.substr(pos, end - pos));

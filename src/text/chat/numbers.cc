@@ -1,4 +1,5 @@
 // Numbers from text, and the clock (ops.h).
+#include <algorithm>
 #include <cstdlib>
 #include <ctime>
 
@@ -136,32 +137,28 @@ Value FormatTime(Runtime& rt, std::string_view format) {
     localtime_r(&clock.tv_sec, &tm);
     microsecond = clock.tv_nsec / 1000;
   }
-  // Python's datetime has no zone here and knows microseconds, which C does not.
-  std::string c_format;
-  for (size_t i = 0; i < format.size(); ++i) {
-    if (format[i] != '%' || i + 1 == format.size()) {
-      c_format.push_back(format[i]);
+  TextBuilder out(rt);
+  for (size_t pos = 0; pos < format.size();) {
+    const size_t percent = std::min(format.find('%', pos), format.size());
+    out.Append(format.substr(pos, percent - pos));
+    if (percent == format.size()) break;
+    // %, then flags, a width and a modifier (as glibc has them), then the letter.
+    const size_t letter = format.find_first_not_of("-_0^#123456789EO", percent + 1);
+    if (letter == std::string_view::npos || letter - percent > 4) {
+      out.Append('%');
+      pos = percent + 1;
       continue;
     }
-    const char directive = format[++i];
-    if (directive == 'f') {
-      c_format += Format("{:06}", microsecond);
-    } else if (directive != 'z' && directive != 'Z') {
-      c_format += {'%', directive};
+    pos = letter + 1;
+    // Python's datetime knows microseconds, which C does not, and has no zone here.
+    if (format[letter] == 'f') {
+      out.Append(Format("{:06}", microsecond));
+    } else if (format[letter] != 'z' && format[letter] != 'Z') {
+      const std::string directive(format.substr(percent, pos - percent));
+      char buffer[1200];  // widths have at most three digits
+      out.Append(
+          std::string_view(buffer, std::strftime(buffer, sizeof(buffer), directive.c_str(), &tm)));
     }
-  }
-  TextBuilder out(rt);
-  // Part by part, so that the result of one call is short: strftime cannot tell an empty result
-  // from one that is too long.
-  for (size_t pos = 0; pos < c_format.size();) {
-    const size_t next = std::min(c_format.find('%', pos), c_format.size());
-    out.Append(std::string_view(c_format).substr(pos, next - pos));
-    if (next == c_format.size()) break;
-    const std::string directive = c_format.substr(next, 2);
-    char buffer[256];
-    out.Append(
-        std::string_view(buffer, std::strftime(buffer, sizeof(buffer), directive.c_str(), &tm)));
-    pos = next + 2;
   }
   return out.Finish();
 }

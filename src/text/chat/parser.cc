@@ -58,8 +58,10 @@ class Parser : public ExpressionParser {
           break;
         case TokenType::kEnd:
           if (ends.size() == 0) return KeepPointers(body);
-          Fail(Format("Unexpected end of template. Jinja was looking for the following tags: {}.",
-                      Alternatives(ends)));
+          Fail(
+              Format("Unexpected end of template. Jinja was looking for the following tags: {}. "
+                     "The innermost block that needs to be closed is '{}' (line {}).",
+                     Alternatives(ends), open_tags_.back().text, open_tags_.back().line));
         default:
           Fail(Format("unexpected '{}'", EscapeForTerminal(Describe(token), 60)));
       }
@@ -84,6 +86,12 @@ class Parser : public ExpressionParser {
 
   void ParseStatement(EndTags ends, std::vector<Stmt*>* body) {
     if (!Is(TokenType::kName)) Fail("tag name expected");
+    open_tags_.push_back(Current());
+    ParseTag(ends, body);
+    open_tags_.pop_back();
+  }
+
+  void ParseTag(EndTags ends, std::vector<Stmt*>* body) {
     const std::string_view tag = Current().text;
     if (tag == "if") return body->push_back(ParseIf());
     if (tag == "for") return body->push_back(ParseFor());
@@ -270,6 +278,7 @@ class Parser : public ExpressionParser {
     return MakeStmt<ScopeStmt>(StmtKind::kScope, line, body);
   }
 
+  std::vector<Token> open_tags_;
   int breakable_ = 0;  // loops that a break at this place could leave
 };
 

@@ -8,7 +8,7 @@
 namespace rocforge::text::chat {
 
 void Runtime::FailWith(std::string message) {
-  throw TemplateError{StatusCode::kInvalidArgument, std::move(message)};
+  throw TemplateError{StatusCode::kFailedPrecondition, std::move(message)};
 }
 
 void Runtime::FailSteps() {
@@ -24,6 +24,8 @@ void Runtime::FailDepth() {
 
 void Runtime::FailUndefined(const Value& undefined) {
   const UndefinedInfo& info = undefined.as<UndefinedInfo>();
+  const std::string owner =
+      info.owner == "NoneType" ? std::string("None") : Format("{} object", info.owner);
   TextBuilder text(*this);
   switch (info.what) {
     case UndefinedInfo::What::kHint:
@@ -34,11 +36,11 @@ void Runtime::FailUndefined(const Value& undefined) {
       text.Append(" is undefined");
       break;
     case UndefinedInfo::What::kAttribute:
-      text.Append(Format("'{}' has no attribute ", info.owner));
+      text.Append(Format("'{}' has no attribute ", owner));
       AppendRepr(text, *this, Value::String(info.name));
       break;
     case UndefinedInfo::What::kElement:
-      text.Append(Format("{} has no element ", info.owner));
+      text.Append(Format("{} has no element ", owner));
       AppendRepr(text, *this, info.element);
       break;
     case UndefinedInfo::What::kUnsafe:

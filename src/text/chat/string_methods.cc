@@ -50,7 +50,7 @@ void SplitAtSpace(ListBuilder& out, Self self, int64_t limit) {
   std::string_view rest = StripSpace(self.string(), true, false);
   while (!rest.empty()) {
     if (limit >= 0 && limit-- == 0) {
-      out.Append(Part(self, StripSpace(rest, false, true)));
+      out.Append(Part(self, rest));
       return;
     }
     size_t end = 0;
@@ -66,7 +66,7 @@ void SplitAtSpaceFromBack(ListBuilder& out, Self self, int64_t limit) {
   std::string_view rest = StripSpace(self.string(), false, true);
   while (!rest.empty()) {
     if (limit >= 0 && limit-- == 0) {
-      out.Append(Part(self, StripSpace(rest, true, false)));
+      out.Append(Part(self, rest));
       break;
     }
     size_t begin = rest.size();

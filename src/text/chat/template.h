@@ -51,9 +51,9 @@ class Template {
   static Result<Template> Parse(std::string_view source);
 
   // Renders with the members of the object `variables` as the template's variables. Returns UTF-8.
-  //   kInvalidArgument    raise_exception() was called: its message, verbatim;
-  //                       or the template failed on this input: "line N: ..."
-  //   kResourceExhausted  a limit of `options` was reached: "line N: ..."
+  //   kInvalidArgument     raise_exception() was called: the template's own message, verbatim
+  //   kFailedPrecondition  the template cannot be run on these variables: "line N: ..."
+  //   kResourceExhausted   a limit of `options` was reached: "line N: ..."
   Result<std::string> Render(const nlohmann::ordered_json& variables,
                              const RenderOptions& options = {}) const;
 

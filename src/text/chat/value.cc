@@ -114,7 +114,7 @@ bool Cursor::Next(Runtime& rt, Value* out) {
       if (position_ >= s.size()) return false;
       const size_t begin = position_;
       DecodeAt(s, &position_);
-      *out = Value::String(s.substr(begin, position_ - begin), source_.is_markup());
+      *out = Value::String(s.substr(begin, position_ - begin));
       return true;
     }
     case Kind::kList:
