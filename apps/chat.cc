@@ -83,8 +83,7 @@ class ChatLoop {
                          TerminalColumns())
                    .c_str(),
                stderr);
-    Remark(
-        "/help lists the commands; \"\"\" begins and ends a text of several lines; Ctrl-D leaves");
+    Remark("/help lists the commands; Ctrl-C stops an answer; Ctrl-D leaves");
   }
 
   // One line of the user. Someone at a terminal may try again after an error; a pipe may not.
@@ -143,7 +142,9 @@ class ChatLoop {
 
   void ShowStats(const RunReport& report) {
     const int columns = IsTerminal(stderr) ? TerminalColumns() : 0;
-    std::string text = JoinParts(StatsParts(report), columns);
+    std::vector<std::string> parts = StatsParts(report);
+    parts.erase(parts.begin());  // the prompt's; /stats has it
+    std::string text = JoinParts(parts, columns);
     text.pop_back();
     Remark(text);
   }

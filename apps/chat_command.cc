@@ -145,8 +145,9 @@ Result<ChatAction> Help(Context&) {
   }
   std::string text = table.ToString();
   text +=
-      "A backslash at the end of a line goes on in the next; so does \"\"\" until another \"\"\".\n"
-      "Ctrl-C stops an answer or clears the line. A text that begins with / needs a space first.";
+      "A backslash at the end of a line, or \"\"\" at its start, asks for more lines; the\n"
+      "latter until another \"\"\". Ctrl-C stops an answer or clears the line. A text that\n"
+      "begins with / needs a space in front.";
   return ChatAction{.remark = std::move(text)};
 }
 

@@ -80,7 +80,8 @@ KeyKind TildeKey(std::string_view parameters) {
 
 size_t SequenceBytes(char lead) {
   const auto c = static_cast<unsigned char>(lead);
-  return c < 0xC0 ? 1 : c < 0xE0 ? 2 : c < 0xF0 ? 3 : 4;
+  if (c < 0xC2 || c > 0xF4) return 1;  // ASCII, or no beginning of a character
+  return c < 0xE0 ? 2 : c < 0xF0 ? 3 : 4;
 }
 
 }  // namespace

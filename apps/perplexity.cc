@@ -151,7 +151,7 @@ Result<std::vector<int32_t>> Tokenise(const Flags& flags, const TextModel& model
   const auto n_ctx = static_cast<size_t>(flags.n_ctx);
   if (ids.size() < 2 * n_ctx) {
     return FailedPrecondition(
-        Format("{} has {} tokens; perplexity over contexts of {} needs at "
+        Format("{}: {} tokens; perplexity over contexts of {} needs at "
                "least {}",
                EscapeForTerminal(flags.file), ids.size(), n_ctx, 2 * n_ctx));
   }
@@ -261,11 +261,11 @@ Status Perplexity(const Flags& flags) {
   options.max_outputs =
       static_cast<int32_t>(std::clamp<int64_t>(rows, options.max_sequences, kMaxBatchTokens));
   ROCFORGE_ASSIGN_OR_RETURN(const std::unique_ptr<TextModel> model, LoadTextModel(options, ""));
+  ROCFORGE_ASSIGN_OR_RETURN(const std::vector<int32_t> ids, Tokenise(flags, *model));
   if (flags.n_ctx > model->engine().info().n_ctx_train) {
     Log(LogLevel::kWarn, "the context of {} is longer than the {} that the model was trained with",
         flags.n_ctx, model->engine().info().n_ctx_train);
   }
-  ROCFORGE_ASSIGN_OR_RETURN(const std::vector<int32_t> ids, Tokenise(flags, *model));
   const InterruptScope interrupt;
   ROCFORGE_ASSIGN_OR_RETURN(const Outcome outcome, Evaluate(flags, *model, ids));
   const double rate = static_cast<double>(ids.size()) / outcome.seconds;

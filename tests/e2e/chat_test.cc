@@ -23,7 +23,7 @@ std::vector<std::string> ChatArgs(const ToyFile& toy, const std::vector<std::str
 
 TEST(ChatTest, APipeGivesAnswersAndNoEscapeCodes) {
   const ToyFile toy(kToyTemplate);
-  const Finished f = RunRocforge(ChatArgs(toy), "hello\n\n/stats\nmore\n");
+  const Finished f = RunRocforge(ChatArgs(toy), "hello\n\nmore\n/stats\n");
   EXPECT_EQ(f.exit_code, 0) << f.err;
   EXPECT_EQ(f.out.find('\x1b'), std::string::npos);
   EXPECT_EQ(f.err.find('\x1b'), std::string::npos);

@@ -97,7 +97,7 @@ TEST_F(ErrorsTest, Numbers) {
 
 TEST_F(ErrorsTest, NamesAndCombinations) {
   ExpectGenerate(2, {"-p", "a", "--device", "toaster"}, "unknown device 'toaster'");
-  ExpectGenerate(1, {"-p", "a", "--device", "gpu"}, "gpu");
+  ExpectGenerate(1, {"-p", "a", "--device", "gpu"}, "GPU");
   ExpectGenerate(2, {"-p", "a", "--isa", "abacus"}, "unknown instruction set 'abacus'");
   ExpectGenerate(2, {"-p", "a", "--kv-type", "q8"}, "--kv-type");
   ExpectGenerate(2, {"-p", "a", "--disable-pass", "none"}, "unknown pass 'none'");
