@@ -23,6 +23,11 @@ void* Counted(size_t size) {
 
 void* operator new(size_t size) { return Counted(size); }
 void* operator new[](size_t size) { return Counted(size); }
+// The library's temporary buffers come through this one; it must fit our delete.
+void* operator new(size_t size, const std::nothrow_t&) noexcept {
+  g_allocations.fetch_add(1, std::memory_order_relaxed);
+  return std::malloc(size > 0 ? size : 1);
+}
 void operator delete(void* p) noexcept { std::free(p); }
 void operator delete[](void* p) noexcept { std::free(p); }
 void operator delete(void* p, size_t) noexcept { std::free(p); }
