@@ -1,8 +1,10 @@
 // rocforge template: what a chat template makes of a conversation.
 
+#include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 #include "apps/command.h"
 #include "apps/engine_options.h"
@@ -83,8 +85,14 @@ Status Run(const Flags& flags) {
     const bool unread = json.status().code() != StatusCode::kDataLoss;
     return unread ? json.status() : InFile(json.status(), input_name);
   }
-  Result<text::chat::ChatTemplateInput> input = text::chat::ParseChatTemplateInput(*json);
+  std::vector<std::string> unknown_fields;
+  Result<text::chat::ChatTemplateInput> input =
+      text::chat::ParseChatTemplateInput(*json, &unknown_fields);
   if (!input.ok()) return InFile(input.status(), input_name);
+  for (const std::string& field : unknown_fields) {
+    std::fprintf(stderr, "note: the field '%s' is ignored; variables of a template go into extra\n",
+                 EscapeForTerminal(field, 60).c_str());
+  }
 
   std::string where;
   ROCFORGE_ASSIGN_OR_RETURN(const std::string source, LoadSource(flags, *json, &*input, &where));

@@ -1,6 +1,7 @@
 #include "text/chat/chat_template.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "base/format.h"
@@ -17,7 +18,9 @@ Status WrongType(std::string_view field, std::string_view expected, const Json& 
   return InvalidArgument(Format("'{}' must be {}, not {}", field, expected, value.type_name()));
 }
 
-Status ReadField(std::string_view field, const Json& value, ChatTemplateInput* out) {
+// *known: whether ChatTemplateInput has a field of that name.
+Status ReadField(std::string_view field, const Json& value, ChatTemplateInput* out, bool* known) {
+  *known = true;
   if (field == "messages") {
     if (!value.is_array()) return WrongType(field, "an array of messages", value);
     out->messages = value;
@@ -36,11 +39,8 @@ Status ReadField(std::string_view field, const Json& value, ChatTemplateInput* o
     if (!value.is_string() && !value.is_null()) return WrongType(field, "a string", value);
     std::string& token = field == "bos_token" ? out->bos_token : out->eos_token;
     token = value.is_string() ? value.get_ref<const std::string&>() : std::string();
-  } else if (field != "name" && field != "expected" && field != "error" && field != "template") {
-    return InvalidArgument(
-        Format("unknown field '{}' (known: messages, tools, add_generation_prompt, bos_token, "
-               "eos_token, extra; other template variables go into extra)",
-               EscapeForTerminal(field, 60)));
+  } else {
+    *known = false;
   }
   return {};
 }
@@ -61,7 +61,10 @@ Result<std::string> TokenText(const gguf::File& file, std::string_view key) {
 
 }  // namespace
 
-Result<ChatTemplateInput> ParseChatTemplateInput(const Json& json) {
+Result<ChatTemplateInput> ParseChatTemplateInput(const Json& json,
+                                                 std::vector<std::string>* unknown_fields) {
+  constexpr std::string_view kReferenceFields[] = {"name", "expected", "error", "error_message",
+                                                   "template"};
   if (!json.is_object()) {
     return InvalidArgument(
         Format("the input must be a JSON object with the field 'messages', not {}",
@@ -70,7 +73,13 @@ Result<ChatTemplateInput> ParseChatTemplateInput(const Json& json) {
   if (!json.contains("messages")) return InvalidArgument("the field 'messages' is missing");
   ChatTemplateInput out;
   for (const auto& [field, value] : json.items()) {
-    ROCFORGE_RETURN_IF_ERROR(ReadField(field, value, &out));
+    bool known = false;
+    ROCFORGE_RETURN_IF_ERROR(ReadField(field, value, &out, &known));
+    if (known || unknown_fields == nullptr) continue;
+    const auto* end = std::end(kReferenceFields);
+    if (std::find(std::begin(kReferenceFields), end, field) == end) {
+      unknown_fields->push_back(field);
+    }
   }
   return out;
 }

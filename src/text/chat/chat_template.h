@@ -27,9 +27,11 @@ struct ChatTemplateInput {
 };
 
 // Reads the fields of ChatTemplateInput from a JSON object; fields that are absent keep their
-// defaults, `messages` is required. kInvalidArgument names the field that is wrong or unknown
-// (`name`, `expected`, `error` and `template` are tolerated: test data carries them).
-Result<ChatTemplateInput> ParseChatTemplateInput(const nlohmann::ordered_json& json);
+// defaults, `messages` is required. kInvalidArgument names the field that is wrong. Fields of other
+// names are ignored and, unless they are those of reference data (name, expected, error, ...),
+// added to *unknown_fields if that is not null.
+Result<ChatTemplateInput> ParseChatTemplateInput(
+    const nlohmann::ordered_json& json, std::vector<std::string>* unknown_fields = nullptr);
 
 // Renders as transformers' apply_chat_template(tokenize=False) does: messages, tools (None if
 // null), documents=None, add_generation_prompt, bos_token, eos_token, then `extra`. The result

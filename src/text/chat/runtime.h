@@ -29,7 +29,7 @@ class Runtime {
     if (steps_ > options_.max_steps) FailSteps();
   }
   // Work that is linear in `bytes`.
-  void ChargeBytes(size_t bytes) { Charge(1 + bytes / 64); }
+  void ChargeBytes(size_t bytes) { Charge(1 + bytes / 16); }
 
   // Line of the template that is being run; errors carry it.
   int line() const { return line_; }
