@@ -30,7 +30,8 @@ fi
 missing() {
   [[ $# -gt 0 ]] || return 0
   local installed
-  installed=$(dpkg-query -W -f='${Package} ${db:Status-Status}\n' "$@" 2>/dev/null | awk '$2 == "installed" {print $1}')
+  # dpkg-query fails when it does not know one of them.
+  installed=$(dpkg-query -W -f='${Package} ${db:Status-Status}\n' "$@" 2>/dev/null | awk '$2 == "installed" {print $1}' || true)
   comm -23 <(printf '%s\n' "$@" | sort -u) <(sort -u <<<"$installed")
 }
 
@@ -66,8 +67,16 @@ else
   exit 1
 fi
 echo "installing: ${absent[*]} ${wished[*]}" >&2
-export DEBIAN_FRONTEND=noninteractive
-run_apt() { ${as_root[@]+"${as_root[@]}"} env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 "$@" >&2; }
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+# apt's chatter is shown only when it fails.
+run_apt() {
+  if ! ${as_root[@]+"${as_root[@]}"} env DEBIAN_FRONTEND=noninteractive apt-get -q -o Dpkg::Use-Pty=0 "$@" </dev/null >"$log" 2>&1; then
+    cat "$log" >&2
+    echo "apt-get $1 failed; see above" >&2
+    exit 1
+  fi
+}
 run_apt update
 mapfile -t found < <(available ${wished[@]+"${wished[@]}"})
 if [[ ${#found[@]} -lt ${#wished[@]} ]]; then
