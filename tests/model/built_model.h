@@ -1,8 +1,9 @@
-// A synthetic model, written, opened and built.
+// A synthetic model, opened from memory and built.
 #pragma once
 
 #include <algorithm>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,13 +15,12 @@
 
 namespace rocforge::testing {
 
-// Owns the file that the model's weights point into.
+// Owns the bytes that the model's weights point into.
 class BuiltModel {
  public:
   explicit BuiltModel(const SyntheticModel& source, int64_t n_ctx = 0) {
-    const std::string path = dir_.File("model.gguf");
-    source.WriteOrFail(path);
-    Result<gguf::File> opened = gguf::File::Open(path);
+    bytes_ = source.BytesOrFail();
+    Result<gguf::File> opened = gguf::File::Parse(std::as_bytes(std::span(bytes_)), "model.gguf");
     if (!opened.ok()) {
       status_ = opened.status();
       return;
@@ -63,7 +63,7 @@ class BuiltModel {
   }
 
  private:
-  TempDir dir_;
+  std::string bytes_;
   std::unique_ptr<gguf::File> file_;
   model::Model model_;
   Status status_;

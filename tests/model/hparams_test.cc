@@ -15,9 +15,9 @@ using testing::Recipe;
 using testing::SyntheticModel;
 
 Result<HParams> Read(const SyntheticModel& source) {
-  const testing::TempDir dir;
-  source.WriteOrFail(dir.File("model.gguf"));
-  ROCFORGE_ASSIGN_OR_RETURN(const gguf::File file, gguf::File::Open(dir.File("model.gguf")));
+  const std::string bytes = source.BytesOrFail();
+  ROCFORGE_ASSIGN_OR_RETURN(const gguf::File file,
+                            gguf::File::Parse(std::as_bytes(std::span(bytes)), "model.gguf"));
   return ReadHParams(file, *FindArchitecture(source.recipe().arch));
 }
 
