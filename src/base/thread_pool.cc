@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <condition_variable>
 #include <fstream>
 #include <mutex>
@@ -121,7 +122,7 @@ int CgroupCores() {
   std::string quota;
   double period_us = 0;
   if (file >> quota >> period_us && quota != "max" && period_us > 0) {
-    return std::max(1, static_cast<int>(std::stod(quota) / period_us + 0.5));
+    return std::max(1, static_cast<int>(std::lround(std::stod(quota) / period_us)));
   }
   return 1 << 20;
 }

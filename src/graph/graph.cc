@@ -43,13 +43,13 @@ std::vector<ValueId> Graph::Append(op::Params params, std::vector<ValueId> in, s
     values.push_back(std::move(value));
     out.push_back(static_cast<ValueId>(values.size()) - 1);
   }
-  nodes.push_back({std::move(params), std::move(in), out, std::move(name), layer});
+  nodes.push_back({params, std::move(in), out, std::move(name), layer});
   return out;
 }
 
 ValueId Graph::Append1(op::Params params, std::vector<ValueId> in, std::string name,
                        int32_t layer) {
-  const std::vector<ValueId> out = Append(std::move(params), std::move(in), std::move(name), layer);
+  const std::vector<ValueId> out = Append(params, std::move(in), std::move(name), layer);
   ROCFORGE_CHECK(out.size() == 1);
   return out[0];
 }

@@ -7,7 +7,7 @@
 
 namespace rocforge::gpu {
 
-Result<Modules> Modules::Load(std::shared_ptr<const Device> device) {
+Result<Modules> Modules::Load(const std::shared_ptr<const Device>& device) {
   Modules loaded;
   if (device->driver().vendor() == Vendor::kSim) {
     // Its kernels are linked into the program: one module finds them all, whatever the file.

@@ -16,7 +16,7 @@ class Modules {
  public:
   // Loads the code of every kernel file for the device's architecture. kUnsupported: "no code for
   // gfx906; ...".
-  static Result<Modules> Load(std::shared_ptr<const Device> device);
+  static Result<Modules> Load(const std::shared_ptr<const Device>& device);
 
   // kNotFound names the kernel and the file.
   Result<Kernel> Find(const std::string& kernel_file, const std::string& name) const;
