@@ -70,8 +70,7 @@ inline Status Internal(std::string m) { return {StatusCode::kInternal, std::move
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T v)
-      : state_(std::in_place_index<0>, std::move(v)) {}  // NOLINT: implicit by design
+  Result(T v) : state_(std::in_place_index<0>, std::move(v)) {}  // NOLINT: implicit by design
   Result(Status status)
       : state_(std::in_place_index<1>, std::move(status)) {}  // NOLINT: implicit by design
 
