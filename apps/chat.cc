@@ -12,6 +12,7 @@
 #include "apps/interrupt.h"
 #include "apps/line_editor.h"
 #include "apps/output.h"
+#include "apps/progress.h"
 #include "apps/run_stats.h"
 #include "apps/sampling_options.h"
 #include "apps/terminal.h"
@@ -35,7 +36,7 @@ struct Flags {
   std::vector<std::string> stop;
   bool context_shift = false;
   int32_t keep = 0;
-  bool stats = true;
+  bool no_stats = false;
 };
 
 // For people, in the dim colour of remarks where the terminal has one.
@@ -114,6 +115,12 @@ class ChatLoop {
     TextOutput output;
     GenerateCallbacks callbacks;
     callbacks.cancelled = [&] { return Interrupted() || !output.status().ok(); };
+    ProgressBar bar("reading");
+    callbacks.on_prompt = [&](int64_t done, int64_t total) {
+      bar.Update(static_cast<double>(done) / static_cast<double>(total),
+                 Format("{} of {} tokens", done, total));
+    };
+    callbacks.on_token = [&](int32_t) { bar.Finish(); };
     callbacks.on_text = [&](std::string_view text) { output.Write(text); };
     session::GenerateRequest request;
     request.sampling = settings_.sampling;
@@ -124,6 +131,7 @@ class ChatLoop {
     request.context_shift = flags_.context_shift;
     request.n_keep = flags_.keep;
     Result<GenerateOutcome> outcome = conversation_->Reply(std::move(request), callbacks);
+    bar.Finish();
     output.Write("\n");
     ROCFORGE_RETURN_IF_ERROR(output.status());
     ROCFORGE_RETURN_IF_ERROR(outcome.status());
@@ -134,7 +142,7 @@ class ChatLoop {
       Remark(Format("({} old messages were left out: the context is full)",
                     conversation_->left_out()));
     }
-    if (flags_.stats) ShowStats(report);
+    if (!flags_.no_stats) ShowStats(report);
     const bool cancelled = report.outcome.reason == session::FinishReason::kCancelled;
     last_ = std::move(report);
     return cancelled ? Cancelled("") : Status();
@@ -207,7 +215,7 @@ void RegisterChat(CLI::App& app, std::function<Status()>* run) {
                    "tokens at the start that --context-shift keeps within an answer")
       ->type_name("N")
       ->check(AtLeast(-1));
-  command->add_flag("--stats,!--no-stats", flags->stats, "statistics after each answer (default)");
+  command->add_flag("--no-stats", flags->no_stats, "no statistics after each answer");
   AddSamplingFlags(*command, &flags->sampling);
   command->callback([flags, run] { *run = [flags] { return Chat(*flags); }; });
 }

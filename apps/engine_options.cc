@@ -57,10 +57,10 @@ void AddEngineFlags(CLI::App& command, EngineFlags* flags) {
   command
       .add_option("-t,--threads", flags->n_threads, "CPU threads (default: one per physical core)")
       ->type_name("N")
-      ->check(CLI::Range(1, 1024));
+      ->check(CLI::Range(1, 1024).description(""));
   command.add_option("--kv-type", flags->kv_type, "type of the KV cache")
       ->type_name("f16|f32")
-      ->check(CLI::IsMember({"f16", "f32"}, CLI::ignore_case));
+      ->check(CLI::IsMember({"f16", "f32"}, CLI::ignore_case).description(""));
   command
       .add_option("--isa", flags->isa,
                   "force a CPU instruction set: reference, generic, avx2, avx512, neon")

@@ -15,6 +15,7 @@
 #include "apps/engine_options.h"
 #include "apps/interrupt.h"
 #include "apps/output.h"
+#include "apps/progress.h"
 #include "apps/run_stats.h"
 #include "apps/sampling_options.h"
 #include "apps/terminal.h"
@@ -34,6 +35,8 @@ using session::TextModel;
 // without a gigabyte of logits for large vocabularies.
 constexpr int32_t kLogProbRows = 64;
 
+constexpr const char* kChatTemplate = "chat template";
+
 struct Flags {
   EngineFlags engine;
   SamplingFlags sampling;
@@ -52,8 +55,9 @@ struct Flags {
   int32_t keep = 0;
   int64_t logprobs = 0;
   bool json = false;
-  bool stream = true;
-  bool stats = true;
+  bool stream = false;  // the default; the flag is there to be spelt out
+  bool no_stream = false;
+  bool no_stats = false;
   // Which of them the user gave.
   CLI::Option* prompt_option = nullptr;
   CLI::Option* file_option = nullptr;
@@ -141,7 +145,7 @@ Result<std::vector<int32_t>> EncodePrompt(const Flags& flags, const Prompt& prom
     return model.EncodeRaw(prompt.text);
   }
   if (!chat.ok()) return Status(chat.code(), chat.message() + " (--raw goes without it)");
-  *kind = "chat template";
+  *kind = kChatTemplate;
   text::chat::ChatTemplateInput input;
   if (!flags.system.empty()) {
     input.messages.push_back({{"role", "system"}, {"content", flags.system}});
@@ -217,11 +221,19 @@ Result<GenerateOutcome> RunRequest(const Flags& flags, const GenerateRequest& re
                                    TextModel& model, Collected* collected) {
   ROCFORGE_ASSIGN_OR_RETURN(std::unique_ptr<session::Session> session,
                             session::Session::Create(&model));
-  const bool stream = flags.stream && !flags.json;
+  const bool stream = !flags.no_stream && !flags.json;
   TextOutput output;
   GenerateCallbacks callbacks;
   callbacks.cancelled = [&] { return Interrupted() || !output.status().ok(); };
-  callbacks.on_token = [&](int32_t id) { collected->ids.push_back(id); };
+  ProgressBar bar("reading the prompt");
+  callbacks.on_prompt = [&](int64_t done, int64_t total) {
+    bar.Update(static_cast<double>(done) / static_cast<double>(total),
+               Format("{} of {} tokens", done, total));
+  };
+  callbacks.on_token = [&](int32_t id) {
+    bar.Finish();
+    collected->ids.push_back(id);
+  };
   callbacks.on_text = [&](std::string_view text) {
     if (stream) {
       output.Write(text);
@@ -236,6 +248,7 @@ Result<GenerateOutcome> RunRequest(const Flags& flags, const GenerateRequest& re
     };
   }
   Result<GenerateOutcome> outcome = session->Generate(request, callbacks);
+  bar.Finish();
   if (!flags.json && !stream) output.Write(collected->text);
   // What was shown stays readable, whatever comes next.
   output.EndLine();
@@ -257,6 +270,7 @@ Status Generate(const Flags& flags) {
   RunReport report;
   ROCFORGE_ASSIGN_OR_RETURN(request.prompt,
                             EncodePrompt(flags, prompt, *model, &report.prompt_kind));
+  request.own_text = report.prompt_kind == kChatTemplate;
   Collected collected;
   const InterruptScope interrupt;
   ROCFORGE_ASSIGN_OR_RETURN(report.outcome, RunRequest(flags, request, *model, &collected));
@@ -266,7 +280,7 @@ Status Generate(const Flags& flags) {
       request.sampling.temperature > 0 && collected.ids.size() > request.forced.size();
   if (drawn) report.seed = request.sampling.seed;
   if (flags.json) ROCFORGE_RETURN_IF_ERROR(PrintJson(report, request.prompt, collected, *model));
-  if (flags.stats) PrintStats(report, collected.line_open);
+  if (!flags.no_stats) PrintStats(report, collected.line_open);
   if (report.outcome.reason == session::FinishReason::kCancelled) return Cancelled("");
   return {};
 }
@@ -325,8 +339,11 @@ void AddLengthFlags(CLI::App& command, Flags* f) {
 
 void AddOutputFlags(CLI::App& command, Flags* f) {
   const std::string group = "Output";
-  command.add_flag("--stream,!--no-stream", f->stream, "print the text as it comes (default)")
-      ->group(group);
+  CLI::Option* stream =
+      command.add_flag("--stream", f->stream, "print the text as it comes (default)")->group(group);
+  command.add_flag("--no-stream", f->no_stream, "print it at the end")
+      ->group(group)
+      ->excludes(stream);
   command.add_flag("--special", f->special, "show control tokens in the text")->group(group);
   command.add_flag("--json", f->json, "print one JSON object instead of the text")->group(group);
   command
@@ -340,7 +357,7 @@ void AddOutputFlags(CLI::App& command, Flags* f) {
                   "feed these tokens instead of the first sampled ones")
       ->type_name("1,2,3")
       ->group(group);
-  command.add_flag("--stats,!--no-stats", f->stats, "statistics on stderr (default)")->group(group);
+  command.add_flag("--no-stats", f->no_stats, "no statistics on stderr")->group(group);
 }
 
 }  // namespace

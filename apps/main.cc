@@ -1,7 +1,9 @@
 #include <cstdio>
 #include <cstdlib>
+#include <memory>
 
 #include "apps/command.h"
+#include "apps/help.h"
 #include "base/format.h"
 #include "base/log.h"
 
@@ -57,6 +59,7 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", std::string("rocforge ") + ROCFORGE_VERSION);
   app.require_subcommand(1);
   app.failure_message(ParseFailure);
+  app.formatter(std::make_shared<rocforge::apps::HelpFormatter>());
   std::function<rocforge::Status()> run;
   for (rocforge::apps::Register add : rocforge::apps::Commands()) add(app, &run);
   try {

@@ -294,7 +294,7 @@ void RegisterPerplexity(CLI::App& app, std::function<Status()>* run) {
   command->add_option("-c,--ctx", flags->n_ctx, "tokens of a chunk")
       ->type_name("N")
       ->capture_default_str()
-      ->check(CLI::Range(4, 1 << 20));
+      ->check(CLI::Range(4, 1 << 20).description(""));
   command->add_option("--chunks", flags->max_chunks, "only the first N chunks (default: all)")
       ->type_name("N")
       ->check(AtLeast(1));

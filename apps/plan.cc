@@ -226,15 +226,15 @@ void RegisterPlan(CLI::App& app, std::function<Status()>* run) {
   command->add_option("--tokens", flags->n_tokens, "tokens of the step: 1 is decoding")
       ->type_name("N")
       ->capture_default_str()
-      ->check(CLI::Range(int64_t{1}, kMaxTokens));
+      ->check(CLI::Range(int64_t{1}, kMaxTokens).description(""));
   command->add_option("--context", flags->n_context, "tokens in the cache before it")
       ->type_name("N")
       ->capture_default_str()
-      ->check(CLI::Range(int64_t{0}, int64_t{1} << 30));
+      ->check(CLI::Range(int64_t{0}, int64_t{1} << 30).description(""));
   command->add_option("--batch", flags->batch, "largest step that memory is planned for")
       ->type_name("N")
       ->capture_default_str()
-      ->check(CLI::Range(int64_t{1}, kMaxTokens));
+      ->check(CLI::Range(int64_t{1}, kMaxTokens).description(""));
   command->add_flag("--all", flags->all, "every layer, not each kind of layer once");
   command->add_flag("--json", flags->json, "print one JSON object");
   command->callback([flags, run] { *run = [flags] { return ShowPlan(*flags); }; });

@@ -120,8 +120,8 @@ void AddSamplingFlags(CLI::App& command, SamplingFlags* flags) {
             flags->order = order;
             flags->order_given = true;
           },
-          "which samplers run, in which order: penalties,dry,top_n_sigma,top_k,typical,top_p,"
-          "min_p,xtc,temperature")
+          "which samplers run, in which order: penalties, dry, top_n_sigma, top_k, typical, "
+          "top_p, min_p, xtc, temperature (the default)")
       ->type_name("ORDER")
       ->group(group);
   command

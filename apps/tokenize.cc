@@ -146,7 +146,7 @@ Status EncodeLines(const text::Tokenizer& tokenizer, const Flags& flags, std::st
 void PrintTotals(const Flags& flags, const Totals& totals, double load_seconds) {
   const double seconds = std::chrono::duration<double>(totals.encoding).count();
   std::string line;
-  if (flags.lines) line = Format("{} texts, ", totals.texts);
+  if (flags.lines) line = Format("{} text{}, ", totals.texts, totals.texts == 1 ? "" : "s");
   line +=
       Format("{} tokens from {} bytes in {:.3g} ms", totals.tokens, totals.bytes, seconds * 1e3);
   // A rate says nothing about a few words.

@@ -18,6 +18,7 @@ namespace rocforge::quant::search {
 
 // The integers of [lo, hi].
 struct IntegerLevels {
+  static constexpr bool kIntegers = true;
   float lo;
   float hi;
   ROCFORGE_LANES F8 Nearest(const F8& v) const { return Round(Max(Min(v, Splat(hi)), Splat(lo))); }
@@ -28,6 +29,7 @@ struct IntegerLevels {
 // The entries of a rising table.
 template <int kCount>
 struct TableLevels {
+  static constexpr bool kIntegers = false;
   float lo;
   float hi;
   float middle[kCount - 1];  // between level k and k + 1
@@ -143,10 +145,12 @@ ROCFORGE_LANES ScaleFit FitScale(const Levels& levels, const float* x, const flo
     TryInverseScales(levels, x, w, n, kClipped * (levels.lo * unit), &best);
     TryInverseScales(levels, x, w, n, kClipped * (levels.hi * unit), &best);
   }
-  // Weights that are small multiples of one number already are found exactly.
-  constexpr F8 kWhole = {1.0f, 2.0f, 3.0f, 4.0f, 5.0f, 6.0f, 7.0f, 8.0f};
-  TryInverseScales(levels, x, w, n, kWhole * unit, &best);
-  if (levels.hi > 8.0f) TryInverseScales(levels, x, w, n, (kWhole + 8.0f) * unit, &best);
+  if constexpr (Levels::kIntegers) {
+    // Weights that are small multiples of one number already are found exactly.
+    constexpr F8 kWhole = {1.0f, 2.0f, 3.0f, 4.0f, 5.0f, 6.0f, 7.0f, 8.0f};
+    TryInverseScales(levels, x, w, n, kWhole * unit, &best);
+    if (levels.hi > 8.0f) TryInverseScales(levels, x, w, n, (kWhole + 8.0f) * unit, &best);
+  }
   constexpr F8 kNear = {1.0f, 0.98f, 1.02f, 0.96f, 1.04f, 0.99f, 1.01f, 0.94f};
   for (int pass = 0; pass < (wide ? 2 : 1) && best.scale != 0.0f; ++pass) {
     TryInverseScales(levels, x, w, n, kNear / best.scale, &best);

@@ -107,6 +107,7 @@ Result<GenerateOutcome> Conversation::Reply(GenerateRequest request,
     return FailedPrecondition("there is no question to answer");
   }
   ROCFORGE_ASSIGN_OR_RETURN(request.prompt, EncodeToFit(request.context_shift));
+  request.own_text = true;
   std::string answer;
   GenerateCallbacks with_answer = callbacks;
   with_answer.on_text = [&](std::string_view text) {

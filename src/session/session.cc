@@ -150,7 +150,8 @@ Result<GenerateOutcome> Session::Generate(const GenerateRequest& request,
   ROCFORGE_ASSIGN_OR_RETURN(sample::Sampler sampler, MakeSampler(request));
   const text::Tokenizer& tokenizer = model_->tokenizer();
   // After BOS or a turn's marker the answer begins a text; after words it goes on in one.
-  const bool begins_text = tokenizer.type(request.prompt.back()) == text::TokenType::kControl;
+  const bool begins_text =
+      request.own_text || tokenizer.type(request.prompt.back()) == text::TokenType::kControl;
   Run run{.request = request,
           .callbacks = callbacks,
           .sampler = std::move(sampler),
@@ -196,19 +197,28 @@ Status Session::FeedPrompt(Run& run) {
   const std::span<const int32_t> rest = std::span(prompt).subspan(reused);
   tokens_.insert(tokens_.end(), rest.begin(), rest.end());
   const Clock::time_point start = Clock::now();
+  // Asked between chunks, so it knows how far we are.
+  const std::function<bool()> cancelled = [&] {
+    if (run.callbacks.on_prompt) {
+      run.callbacks.on_prompt(model_->engine().length(sequence_) - static_cast<int64_t>(reused),
+                              static_cast<int64_t>(rest.size()));
+    }
+    return run.Cancelled();
+  };
   const Status status = run.request.logprobs > 0
-                            ? FeedAllLogits(run, rest)
-                            : model_->engine().Prefill(sequence_, rest, run.callbacks.cancelled);
+                            ? FeedAllLogits(run, rest, cancelled)
+                            : model_->engine().Prefill(sequence_, rest, cancelled);
   run.stats().prompt_seconds = SecondsSince(start);
   return status;
 }
 
-Status Session::FeedAllLogits(Run& run, std::span<const int32_t> ids) {
+Status Session::FeedAllLogits(Run& run, std::span<const int32_t> ids,
+                              const std::function<bool()>& cancelled) {
   engine::Engine& engine = model_->engine();
-  const size_t chunk = static_cast<size_t>(
+  const auto chunk = static_cast<size_t>(
       std::min(engine.options().max_batch_tokens, engine.options().max_outputs));
   for (size_t begin = 0; begin < ids.size(); begin += chunk) {
-    if (run.Cancelled()) return Cancelled("the prompt was interrupted");
+    if (cancelled()) return Cancelled("the prompt was interrupted");
     const size_t n = std::min(chunk, ids.size() - begin);
     const engine::StepItem item{sequence_, ids.subspan(begin, n), engine::LogitsWanted::kAll};
     ROCFORGE_RETURN_IF_ERROR(engine.Step({&item, 1}));

@@ -39,7 +39,11 @@ struct GenerateRequest {
   std::vector<std::string> stop;  // the text ends before the first of them
   bool ignore_eos = false;        // end-of-generation tokens are tokens like others
   bool show_special = false;      // control tokens appear in the text
-  std::vector<int32_t> forced;    // fed instead of the first sampled tokens
+  // The text is one of its own (an answer), not the continuation of the prompt's words: a space
+  // that the vocabulary puts in front of a text is dropped. Always so where the prompt ends with a
+  // control token.
+  bool own_text = false;
+  std::vector<int32_t> forced;  // fed instead of the first sampled tokens
 
   // Best tokens to report at each position; 0: none. Beyond the vocabulary means all of it. They
   // are of the model's own distribution, before bias, penalties and temperature. The whole prompt
@@ -57,6 +61,8 @@ struct GenerateRequest {
 // Called from Generate, in the calling thread. Any may be empty.
 struct GenerateCallbacks {
   std::function<bool()> cancelled;  // asked before each token, and between chunks of the prompt
+  // Tokens of the prompt that are computed, of those that must be; before each chunk.
+  std::function<void(int64_t done, int64_t total)> on_prompt;
   std::function<void(int32_t id)> on_token;            // each generated token, the end token too
   std::function<void(std::string_view text)> on_text;  // complete characters, never empty
   // `position` counts from 0 at the first token of the prompt: the distribution after that token,
@@ -117,7 +123,8 @@ class Session {
   Status CheckRequest(const GenerateRequest& request) const;
   Result<sample::Sampler> MakeSampler(const GenerateRequest& request) const;
   Status FeedPrompt(Run& run);
-  Status FeedAllLogits(Run& run, std::span<const int32_t> ids);
+  Status FeedAllLogits(Run& run, std::span<const int32_t> ids,
+                       const std::function<bool()>& cancelled);
   Status Decode(Run& run);
   Result<int32_t> NextToken(Run& run) const;
   // Whether the text ends with this token, and why: run.outcome.

@@ -249,7 +249,7 @@ engine::EngineOptions Options(const Model& model) {
   engine::EngineOptions options;
   options.model_path = model.path;
   options.device = "cpu";
-  options.n_threads = 2;
+  options.n_threads = 1;
   options.n_ctx = 128;
   options.max_sequences = static_cast<int32_t>(model.prompts.size());
   options.max_batch_tokens = 128;

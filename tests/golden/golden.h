@@ -73,7 +73,8 @@ Deviation Compare(const Model& model, const Rows& rows, double tolerance);
 // current test if there are none.
 Deviation CompareExpected(const std::string& name, const std::vector<std::vector<double>>& rows);
 
-// Engine options of these tests: F32 KV cache, two threads, room for three sequences.
+// Engine options of these tests: F32 KV cache, one thread (tests run beside each other, and waiting
+// for a thread that has no core is slow), room for three sequences.
 engine::EngineOptions Options(const Model& model);
 
 }  // namespace rocforge::golden

@@ -119,6 +119,7 @@ class GoldenTest : public ::testing::TestWithParam<const char*> {
 
 constexpr Feed kAllFeeds[] = {Feed::kDecode, Feed::kPrefill, Feed::kChunks, Feed::kRagged};
 constexpr Feed kDecodeOnly[] = {Feed::kDecode};
+constexpr Feed kPrefillOnly[] = {Feed::kPrefill};
 constexpr Feed kChunksOnly[] = {Feed::kChunks};
 
 TEST_P(GoldenTest, HoweverItIsFed) { Check(model_, Options(model_), kAllFeeds, "best ISA"); }
@@ -127,6 +128,12 @@ TEST_P(GoldenTest, WithoutPasses) {
   engine::EngineOptions options = Options(model_);
   options.passes.disabled = {"all"};
   Check(model_, options, kChunksOnly, "no passes");
+}
+
+TEST_P(GoldenTest, ThreeThreads) {
+  engine::EngineOptions options = Options(model_);
+  options.n_threads = 3;  // does not divide the sizes of these models
+  Check(model_, options, kPrefillOnly, "3 threads");
 }
 
 TEST_P(GoldenTest, F16Cache) {

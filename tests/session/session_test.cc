@@ -337,18 +337,43 @@ TEST(SessionTest, ThreadsDoNotChangeTheText) {
 TEST(SessionTest, PenaltiesSeeThePrompt) {
   ToySession toy;
   ASSERT_TRUE(toy);
-  const std::vector<int32_t> prompt = {kBos, 70, 80};
-  const int32_t best = Generate(toy.session(), Greedy(prompt, 1)).ids[0];
-  std::vector<int32_t> with_best = {kBos, best, 70, 80};
-  const int32_t next = Generate(toy.session(), Greedy(with_best, 1)).ids[0];
-  GenerateRequest request = Greedy({kBos, next, 70, 80}, 1);
-  const int32_t unpunished = Generate(toy.session(), request).ids[0];
-  request.prompt = {kBos, unpunished, 70, 80};
-  const int32_t before = Generate(toy.session(), request).ids[0];
-  request.prompt = {kBos, before, 70, 80};
-  request.sampling.presence_penalty = 1e6f;
-  const int32_t after = Generate(toy.session(), request).ids[0];
-  for (const int32_t id : request.prompt) EXPECT_NE(after, id);
+  GenerateRequest request = Greedy({kBos, 70, 80}, 1);
+  // Without a penalty this token wins in any case.
+  request.sampling.logit_bias = {{70, kAlways}};
+  EXPECT_EQ(Generate(toy.session(), request).ids, std::vector<int32_t>{70});
+  request.sampling.presence_penalty = 2 * kAlways;
+  const Produced punished = Generate(toy.session(), request);
+  ASSERT_OK(punished.status);
+  EXPECT_NE(punished.ids[0], 70);
+}
+
+TEST(SessionTest, PromptProgress) {
+  ToySession toy;
+  ASSERT_TRUE(toy);
+  std::vector<std::pair<int64_t, int64_t>> seen;
+  GenerateCallbacks callbacks;
+  callbacks.on_prompt = [&](int64_t done, int64_t total) { seen.emplace_back(done, total); };
+  ASSERT_OK(Generate(toy.session(), Greedy(std::vector<int32_t>(40, 70), 1), callbacks).status);
+  EXPECT_EQ(seen, (std::vector<std::pair<int64_t, int64_t>>{{0, 40}, {16, 40}, {32, 40}}));
+  seen.clear();
+  std::vector<int32_t> longer(40, 70);
+  longer.push_back(80);
+  ASSERT_OK(Generate(toy.session(), Greedy(longer, 1), callbacks).status);
+  EXPECT_EQ(seen, (std::vector<std::pair<int64_t, int64_t>>{{0, 1}})) << "the rest was cached";
+}
+
+TEST(SessionTest, TheSpaceInFrontOfAText) {
+  ToySession toy;
+  ASSERT_TRUE(toy);
+  constexpr int32_t kSpace = 3 + 256;
+  GenerateRequest request = Greedy({kBos, 270}, 2);
+  request.forced = {kSpace, LetterToken('a')};
+  EXPECT_EQ(Generate(toy.session(), request).text, " a") << "goes on in the prompt's words";
+  request.own_text = true;
+  EXPECT_EQ(Generate(toy.session(), request).text, "a");
+  request.own_text = false;
+  request.prompt = {270, kBos};
+  EXPECT_EQ(Generate(toy.session(), request).text, "a");
 }
 
 TEST(SessionTest, BadRequestsAreNamed) {

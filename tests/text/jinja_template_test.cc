@@ -127,6 +127,31 @@ TEST(TemplateTest, DictsOfAnySizeFindTheirKeys) {
       "150cbcdc");
 }
 
+// Strings that grow in place share memory with the strings that they came from.
+TEST(TemplateTest, AppendingLeavesOlderStringsAlone) {
+  const std::string base(600, 'x');
+  const std::string source =
+      "{% set n = namespace(a=b ~ '1') %}{% set old = n.a %}{% set n.a = n.a ~ '2' %}"
+      "{% set other = old ~ '3' %}{% set n.a = n.a + '4' %}{% set twice = n.a ~ n.a %}"
+      "{{ old[600:] }} {{ n.a[600:] }} {{ other[600:] }} {{ twice[600:603] }}{{ twice[1203:] }} "
+      "{{ b|length }} {{ (n.a|safe + '<')[603:] }} {{ n.a[600:] ~ '' }}";
+  EXPECT_EQ(RenderOrError(source, {{"b", base}}), "1 124 13 124124 600 &lt; 124");
+}
+
+TEST(TemplateTest, CollectingOutputInAVariableIsLinear) {
+  const Result<Template> t = Template::Parse(
+      "{% set n = namespace(o='') %}{% for m in messages %}{% set n.o = n.o ~ '<' ~ m ~ '>' %}"
+      "{% set n.o = n.o + m.strip() %}{% endfor %}{{ n.o }}");
+  ASSERT_OK(t);
+  Json messages = Json::array();
+  for (int i = 0; i < 2000; ++i) messages.push_back(std::string(1000, 'm'));
+  RenderOptions options;
+  options.max_memory_bytes = size_t{64} << 20;  // a copy for each round would take 4 GB
+  const Result<std::string> text = t->Render({{"messages", messages}}, options);
+  ASSERT_OK(text);
+  EXPECT_EQ(text->size(), 2000u * 2002u);
+}
+
 TEST(TemplateTest, BytesThatAreNotUtf8AreKept) {
   EXPECT_EQ(RenderOrError("{{ s }}{{ s|length }}{{ s[1] }}", {{"s",
                                                                "a\xff"

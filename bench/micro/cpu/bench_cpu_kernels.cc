@@ -30,9 +30,11 @@ namespace {
 struct Options {
   Isa isa = BestIsa();
   std::vector<int> threads = {1, 2};
-  std::vector<std::string> types = {"F32",  "F16",    "BF16",   "Q8_0",  "Q4_0", "Q4_1",
-                                    "Q5_0", "Q5_1",   "Q2_K",   "Q3_K",  "Q4_K", "Q5_K",
-                                    "Q6_K", "IQ4_NL", "IQ4_XS", "MXFP4", "IQ2_S"};
+  std::vector<std::string> types = {"F32",   "F16",     "BF16",   "Q8_0",  "Q4_0",    "Q4_1",
+                                    "Q5_0",  "Q5_1",    "Q2_K",   "Q3_K",  "Q4_K",    "Q5_K",
+                                    "Q6_K",  "IQ4_NL",  "IQ4_XS", "MXFP4", "NVFP4",   "IQ1_S",
+                                    "IQ1_M", "IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ3_XXS", "IQ3_S",
+                                    "TQ1_0", "TQ2_0",   "Q1_0",   "Q2_0"};
   std::vector<int64_t> rows = {1};
   std::vector<std::pair<int64_t, int64_t>> shapes = {
       {576, 1536}, {1536, 576}, {2048, 2048}, {4096, 4096}, {49152, 576}};
@@ -264,7 +266,7 @@ int Main(int argc, char** argv) {
   if (options.attention) {
     for (int threads : options.threads) {
       for (int32_t kv_len : {128, 1024, 8192}) BenchAttention(options, 1, kv_len, threads);
-      for (int32_t kv_len : {512, 2048}) BenchAttention(options, 512, kv_len, threads);
+      for (int32_t kv_len : {64, 512, 2048}) BenchAttention(options, 64, kv_len, threads);
     }
     return 0;
   }

@@ -172,11 +172,8 @@ Value Concatenate(Runtime& rt, const Value& a, const Value& b) {
   const bool markup = a.is_markup() || b.is_markup();
   const Value left = markup ? Escape(rt, a) : a;
   const Value right = markup ? Escape(rt, b) : b;
-  rt.arena().Require(left.string().size() + right.string().size());
-  TextBuilder text(rt);
-  text.Append(left.string());
-  text.Append(right.string());
-  return text.Finish(markup);
+  const std::string_view parts[] = {right.string()};
+  return rt.Append(left, parts, markup);
 }
 
 bool IsSequence(const Value& v) { return v.is_string() || v.is_list_or_tuple(); }

@@ -77,9 +77,14 @@ Value Interpreter::EvalName(const NameExpr& expr, Frame* frame) {
 
 Value Interpreter::EvalItems(const ListExpr& expr, Frame* frame) {
   if (expr.kind == ExprKind::kConcat) {
-    TextBuilder text(rt_);
-    for (const Expr* item : expr.items) AppendStr(text, rt_, Eval(*item, frame));
-    return text.Finish();
+    Value first = Eval(*expr.items[0], frame);
+    if (!first.is_string()) first = Value::String(Str(rt_, first));
+    std::vector<std::string_view> rest;
+    rest.reserve(expr.items.size() - 1);
+    for (const Expr* item : expr.items.subspan(1)) {
+      rest.push_back(Str(rt_, Eval(*item, frame)));
+    }
+    return rt_.Append(first, rest, /*markup=*/false);
   }
   ListBuilder items(rt_);
   for (const Expr* item : expr.items) items.Append(Eval(*item, frame));

@@ -1,6 +1,9 @@
 // The expression half of the parser: a recursive descent over the tokens, precedence as in Jinja.
+// expression_parser.cc has the operators, primary_parser.cc what they are applied to.
 #pragma once
 
+#include <algorithm>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -110,5 +113,25 @@ class ExpressionParser {
   int nesting_ = 0;
   int loops_ = 0;  // for loops around the current place
 };
+
+template <typename T, typename... Fields>
+T* ExpressionParser::MakeFromDepth(ExprKind kind, int line, size_t child_depth,
+                                   Fields&&... fields) {
+  if (child_depth >= kMaxDepth) {
+    ThrowSyntaxError(line, "the expression is too long or nested too deeply");
+  }
+  return arena_->New<T>(Expr{kind, static_cast<uint16_t>(child_depth + 1), line},
+                        std::forward<Fields>(fields)...);
+}
+
+template <typename T, typename... Fields>
+T* ExpressionParser::Make(ExprKind kind, int line, std::initializer_list<const Expr*> children,
+                          Fields&&... fields) {
+  size_t depth = 0;
+  for (const Expr* child : children) {
+    if (child != nullptr) depth = std::max<size_t>(depth, child->depth);
+  }
+  return MakeFromDepth<T>(kind, line, depth, std::forward<Fields>(fields)...);
+}
 
 }  // namespace rocforge::text::chat

@@ -76,6 +76,40 @@ void AppendRange(TextBuilder& out, const Range& range) {
   out.Append(')');
 }
 
+void AppendObjectRepr(TextBuilder& out, Runtime& rt, const Value& v) {
+  switch (v.kind()) {
+    case Kind::kRange:
+      AppendRange(out, v.as<Range>());
+      break;
+    case Kind::kNamespace:
+      out.Append("<Namespace ");
+      AppendDict(out, rt, v.dict());
+      out.Append('>');
+      break;
+    case Kind::kMacro:
+      out.Append("<Macro ");
+      AppendStringRepr(out, v.as<MacroObject>().name);
+      out.Append('>');
+      break;
+    case Kind::kLoop: {
+      LoopObject& loop = v.mutable_as<LoopObject>();
+      out.Append(Format("<LoopContext {}/{}>", loop.index0() + 1, loop.LengthOf(rt)));
+      break;
+    }
+    case Kind::kFunction:
+      out.Append(Format("<function {}>", v.as<FunctionObject>().name));
+      break;
+    case Kind::kMethod:
+      out.Append(Format("<built-in method {} of {} object>", v.as<MethodObject>().method->name,
+                        TypeName(v.as<MethodObject>().self)));
+      break;
+    default:
+      // Python adds an address here, which would tell nobody anything.
+      out.Append(Format("<{} object>", TypeName(v)));
+      break;
+  }
+}
+
 }  // namespace
 
 std::string FloatRepr(double d) {
@@ -167,37 +201,8 @@ void AppendRepr(TextBuilder& out, Runtime& rt, const Value& v) {
       AppendItems(out, rt, v);
       out.Append("])");
       break;
-    case Kind::kRange:
-      AppendRange(out, v.as<Range>());
-      break;
-    case Kind::kNamespace:
-      out.Append("<Namespace ");
-      AppendDict(out, rt, v.dict());
-      out.Append('>');
-      break;
-    case Kind::kMacro:
-      out.Append("<Macro ");
-      AppendStringRepr(out, v.as<MacroObject>().name);
-      out.Append('>');
-      break;
-    case Kind::kLoop: {
-      LoopObject& loop = v.mutable_as<LoopObject>();
-      out.Append(Format("<LoopContext {}/{}>", loop.index0() + 1, loop.LengthOf(rt)));
-      break;
-    }
-    case Kind::kFunction:
-      out.Append(Format("<function {}>", v.as<FunctionObject>().name));
-      break;
-    case Kind::kMethod:
-      out.Append(Format("<built-in method {} of {} object>", v.as<MethodObject>().method->name,
-                        TypeName(v.as<MethodObject>().self)));
-      break;
-    case Kind::kIterator:
-    case Kind::kCycler:
-    case Kind::kJoiner:
-      // Python adds an address here, which would tell nobody anything.
-      out.Append(Format("<{} object>", TypeName(v)));
-      break;
+    default:
+      AppendObjectRepr(out, rt, v);
   }
 }
 

@@ -51,6 +51,42 @@ void Runtime::FailUndefined(const Value& undefined) {
   FailWith(text.text());
 }
 
+Value Runtime::Append(const Value& left, std::span<const std::string_view> parts, bool markup) {
+  constexpr size_t kSmall = 512;  // strings up to here are not worth a buffer
+  const std::string_view old = left.string();
+  size_t added = 0;
+  for (std::string_view part : parts) {
+    arena_.Require(added + part.size());
+    added += part.size();
+  }
+  ChargeBytes(added);
+  AppendBuffer* buffer = left.buffer();
+  const bool fits = buffer != nullptr && buffer->end == old.data() + old.size() &&
+                    added <= static_cast<size_t>(buffer->limit - buffer->end);
+  const char* begin = old.data();
+  if (!fits) {
+    ChargeBytes(old.size());
+    const size_t total = old.size() + added;
+    const bool spare = total > kSmall && total <= arena_.remaining_bytes() / 4;
+    const size_t capacity = spare ? total * 2 : total;
+    char* data = static_cast<char*>(arena_.Allocate(std::max<size_t>(capacity, 1), 1));
+    std::copy(old.begin(), old.end(), data);
+    begin = data;
+    AppendBuffer plain{data + old.size(), data + capacity};
+    if (!spare) {
+      for (std::string_view part : parts) {
+        plain.end = std::copy(part.begin(), part.end(), plain.end);
+      }
+      return Value::String({begin, total}, markup);
+    }
+    buffer = arena_.New<AppendBuffer>(plain);
+  }
+  for (std::string_view part : parts) {
+    buffer->end = std::copy(part.begin(), part.end(), buffer->end);
+  }
+  return Value::String({begin, old.size() + added}, markup, buffer);
+}
+
 Value Runtime::NewList(std::span<const Value> items) {
   return Value::List(arena_.New<ListObject>(arena_.CopyArray(items)));
 }

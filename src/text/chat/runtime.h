@@ -48,6 +48,8 @@ class Runtime {
     ChargeBytes(s.size());
     return Value::String(arena_.CopyString(s), markup);
   }
+  // `left` (a string) and the parts behind it; in place where left's buffer allows.
+  Value Append(const Value& left, std::span<const std::string_view> parts, bool markup);
   Value NewList(std::span<const Value> items);
   Value NewTuple(std::span<const Value> items);
   // A generator over items that are computed already.

@@ -1,30 +1,15 @@
-// The methods of str (methods.h).
+// The methods of str (methods.h); string_case.cc has those about case and kinds of characters.
 #include <algorithm>
 #include <optional>
 
 #include "text/chat/methods.h"
 #include "text/chat/ops.h"
+#include "text/chat/string_methods.h"
 #include "text/chat/unicode.h"
 
 namespace rocforge::text::chat {
 
 namespace {
-
-using Self = const Value&;
-
-constexpr uint32_t kCasedFlags = kUniLower | kUniUpper | kUniTitle;
-
-Value Result(Runtime& rt, Self self, std::string_view s) {
-  return rt.NewString(s, self.is_markup());
-}
-// A part of self: nothing is copied.
-Value Part(Self self, std::string_view s) { return Value::String(s, self.is_markup()); }
-
-std::string_view TextArg(Runtime& rt, const char* method, const Value& v) {
-  if (v.is_undefined()) rt.FailUndefined(v);
-  if (!v.is_string()) rt.Fail("{}() argument must be str, not {}", method, TypeName(v));
-  return v.string();
-}
 
 bool IsAbsent(const Value& v) { return v.is_missing() || v.is_none(); }
 
@@ -248,74 +233,6 @@ Value Replace(Runtime& rt, Self self, const Args& args) {
   return out.Finish(markup);
 }
 
-Value Upper(Runtime& rt, Self self, const Args& args) {
-  BindNone(rt, "upper", args);
-  return Result(rt, self, ToUpper(self.string()));
-}
-
-Value Lower(Runtime& rt, Self self, const Args& args) {
-  BindNone(rt, "lower", args);
-  return Result(rt, self, ToLower(self.string()));
-}
-
-// Writes every character of self by append(out, begin, end, code point).
-template <typename F>
-Value MapCharacters(Runtime& rt, Self self, F&& append) {
-  const std::string_view s = self.string();
-  std::string out;
-  out.reserve(s.size());
-  for (size_t pos = 0; pos < s.size();) {
-    const size_t begin = pos;
-    const char32_t c = DecodeAt(s, &pos);
-    append(&out, begin, pos, c);
-  }
-  return Result(rt, self, out);
-}
-
-Value CaseFold(Runtime& rt, Self self, const Args& args) {
-  BindNone(rt, "casefold", args);
-  return MapCharacters(rt, self,
-                       [](std::string* out, size_t, size_t, char32_t c) { AppendFolded(out, c); });
-}
-
-Value SwapCase(Runtime& rt, Self self, const Args& args) {
-  BindNone(rt, "swapcase", args);
-  return MapCharacters(rt, self, [&](std::string* out, size_t begin, size_t end, char32_t c) {
-    const uint32_t flags = UnicodeFlags(c);
-    if (flags & kUniUpper) {
-      AppendLowerAt(out, self.string(), begin, end);
-    } else if (flags & kUniLower) {
-      AppendUpper(out, c);
-    } else {
-      AppendUtf8(out, c);
-    }
-  });
-}
-
-Value Capitalize(Runtime& rt, Self self, const Args& args) {
-  BindNone(rt, "capitalize", args);
-  return MapCharacters(rt, self, [&](std::string* out, size_t begin, size_t end, char32_t c) {
-    if (begin == 0) {
-      AppendTitle(out, c);
-    } else {
-      AppendLowerAt(out, self.string(), begin, end);
-    }
-  });
-}
-
-Value Title(Runtime& rt, Self self, const Args& args) {
-  BindNone(rt, "title", args);
-  bool inside_word = false;
-  return MapCharacters(rt, self, [&](std::string* out, size_t begin, size_t end, char32_t c) {
-    if (inside_word) {
-      AppendLowerAt(out, self.string(), begin, end);
-    } else {
-      AppendTitle(out, c);
-    }
-    inside_word = (UnicodeFlags(c) & kCasedFlags) != 0;
-  });
-}
-
 Value Join(Runtime& rt, Self self, const Args& args) {
   const auto [iterable] = Bind(rt, "join", {"iterable"}, 1, args);
   TextBuilder out(rt);
@@ -340,84 +257,6 @@ Value FormatMap(Runtime& rt, Self self, const Args& args) {
     if (entry.key.is_string()) named.push_back({entry.key.string(), entry.value});
   }
   return BraceFormat(rt, self, Args{{}, named});
-}
-
-// True if there is a character and all have one of `flags`.
-Value AllHave(Runtime& rt, const char* name, Self self, const Args& args, uint32_t flags) {
-  BindNone(rt, name, args);
-  const std::string_view s = self.string();
-  rt.ChargeBytes(s.size());
-  for (size_t pos = 0; pos < s.size();) {
-    if ((UnicodeFlags(DecodeAt(s, &pos)) & flags) == 0) return Value::Bool(false);
-  }
-  return Value::Bool(!s.empty());
-}
-Value IsAlpha(Runtime& rt, Self self, const Args& args) {
-  return AllHave(rt, "isalpha", self, args, kUniAlpha);
-}
-Value IsAlnum(Runtime& rt, Self self, const Args& args) {
-  return AllHave(rt, "isalnum", self, args, kUniAlnum);
-}
-Value IsDecimal(Runtime& rt, Self self, const Args& args) {
-  return AllHave(rt, "isdecimal", self, args, kUniDecimal);
-}
-Value IsDigit(Runtime& rt, Self self, const Args& args) {
-  return AllHave(rt, "isdigit", self, args, kUniDigit);
-}
-Value IsNumeric(Runtime& rt, Self self, const Args& args) {
-  return AllHave(rt, "isnumeric", self, args, kUniNumeric);
-}
-Value IsSpaceMethod(Runtime& rt, Self self, const Args& args) {
-  return AllHave(rt, "isspace", self, args, kUniSpace);
-}
-Value IsPrintable(Runtime& rt, Self self, const Args& args) {
-  if (self.string().empty()) return Value::Bool(true);
-  return AllHave(rt, "isprintable", self, args, kUniPrintable);
-}
-Value IsAsciiMethod(Runtime& rt, Self self, const Args& args) {
-  BindNone(rt, "isascii", args);
-  return Value::Bool(IsAscii(self.string()));
-}
-Value IsIdentifier(Runtime& rt, Self self, const Args& args) {
-  size_t pos = 0;
-  if (self.string().empty() || !(UnicodeFlags(DecodeAt(self.string(), &pos)) & kUniIdStart)) {
-    return Value::Bool(false);
-  }
-  return AllHave(rt, "isidentifier", self, args, kUniIdContinue);
-}
-
-// A cased character, and none of the other case.
-Value IsCase(Runtime& rt, const char* name, Self self, const Args& args, uint32_t wanted) {
-  BindNone(rt, name, args);
-  const std::string_view s = self.string();
-  rt.ChargeBytes(s.size());
-  bool any = false;
-  for (size_t pos = 0; pos < s.size();) {
-    const uint32_t flags = UnicodeFlags(DecodeAt(s, &pos));
-    if (flags & kCasedFlags & ~wanted) return Value::Bool(false);
-    any = any || (flags & wanted) != 0;
-  }
-  return Value::Bool(any);
-}
-Value IsUpper(Runtime& rt, Self self, const Args& args) {
-  return IsCase(rt, "isupper", self, args, kUniUpper);
-}
-Value IsLower(Runtime& rt, Self self, const Args& args) {
-  return IsCase(rt, "islower", self, args, kUniLower);
-}
-Value IsTitle(Runtime& rt, Self self, const Args& args) {
-  BindNone(rt, "istitle", args);
-  const std::string_view s = self.string();
-  bool any = false, inside_word = false;
-  for (size_t pos = 0; pos < s.size();) {
-    const uint32_t flags = UnicodeFlags(DecodeAt(s, &pos));
-    const bool upper = (flags & (kUniUpper | kUniTitle)) != 0;
-    const bool lower = (flags & kUniLower) != 0;
-    if ((upper && inside_word) || (lower && !inside_word)) return Value::Bool(false);
-    inside_word = upper || lower;
-    any = any || inside_word;
-  }
-  return Value::Bool(any);
 }
 
 Value RemovePrefix(Runtime& rt, Self self, const Args& args) {
@@ -528,8 +367,6 @@ Value ExpandTabs(Runtime& rt, Self self, const Args& args) {
 }
 
 constexpr MethodInfo kMethods[] = {
-    {"capitalize", Capitalize},
-    {"casefold", CaseFold},
     {"center", Center},
     {"count", Count},
     {"endswith", EndsWith},
@@ -538,21 +375,8 @@ constexpr MethodInfo kMethods[] = {
     {"format", FormatMethod},
     {"format_map", FormatMap},
     {"index", Index},
-    {"isalnum", IsAlnum},
-    {"isalpha", IsAlpha},
-    {"isascii", IsAsciiMethod},
-    {"isdecimal", IsDecimal},
-    {"isdigit", IsDigit},
-    {"isidentifier", IsIdentifier},
-    {"islower", IsLower},
-    {"isnumeric", IsNumeric},
-    {"isprintable", IsPrintable},
-    {"isspace", IsSpaceMethod},
-    {"istitle", IsTitle},
-    {"isupper", IsUpper},
     {"join", Join},
     {"ljust", LJust},
-    {"lower", Lower},
     {"lstrip", LStrip},
     {"partition", Partition},
     {"removeprefix", RemovePrefix},
@@ -568,9 +392,6 @@ constexpr MethodInfo kMethods[] = {
     {"splitlines", SplitLinesMethod},
     {"startswith", StartsWith},
     {"strip", Strip},
-    {"swapcase", SwapCase},
-    {"title", Title},
-    {"upper", Upper},
     {"zfill", ZFill},
 };
 
@@ -578,6 +399,9 @@ constexpr MethodInfo kMethods[] = {
 
 const MethodInfo* FindStringMethod(std::string_view name) {
   for (const MethodInfo& method : kMethods) {
+    if (name == method.name) return &method;
+  }
+  for (const MethodInfo& method : StringCaseMethods()) {
     if (name == method.name) return &method;
   }
   return nullptr;

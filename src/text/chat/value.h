@@ -55,6 +55,14 @@ class LoopObject;
 struct CyclerObject;
 struct JoinerObject;
 
+// Bytes behind a string that was made by appending. A string that ends where the used part of its
+// buffer ends can grow in place, so that templates which collect their output in a variable
+// (`ns.out = ns.out ~ ...`) take linear time and memory.
+struct AppendBuffer {
+  char* end;    // of what is used
+  char* limit;  // of what there is
+};
+
 class Value {
  public:
   Value() : kind_(Kind::kMissing), int_(0) {}
@@ -68,10 +76,11 @@ class Value {
     return v;
   }
   // Does not copy: `s` must outlive the rendering. `markup`: marked safe for HTML (filter `safe`).
-  static Value String(std::string_view s, bool markup = false) {
+  static Value String(std::string_view s, bool markup = false, AppendBuffer* buffer = nullptr) {
     Value v(Kind::kString);
     v.string_ = {s.data(), s.size()};
     v.markup_ = markup;
+    v.buffer_ = buffer;
     return v;
   }
   template <typename T>
@@ -100,6 +109,7 @@ class Value {
   bool boolean() const { return int_ != 0; }
   double floating() const { return float_; }
   std::string_view string() const { return {string_.data, string_.size}; }
+  AppendBuffer* buffer() const { return buffer_; }  // null for most strings
   const ListObject& list() const { return *static_cast<const ListObject*>(object_); }  // and tuple
   const Dict& dict() const { return *static_cast<const Dict*>(object_); }
   template <typename T>
@@ -123,6 +133,7 @@ class Value {
   };
   Kind kind_;
   bool markup_ = false;
+  AppendBuffer* buffer_ = nullptr;
   union {
     Int int_;
     double float_;

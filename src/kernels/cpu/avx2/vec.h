@@ -174,6 +174,10 @@ ROCFORGE_INLINE void Nibbles(const uint8_t* p, LevelsLut lut, V* low, V* high) {
   *low = Mul(_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(lo)), lut.d);
   *high = Mul(_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(hi)), lut.d);
 }
+ROCFORGE_INLINE void Nibbles16(const uint8_t* p, LevelsLut lut, V* w) {
+  constexpr int kHalf = 8 / kLanes;
+  for (int i = 0; i < kHalf; ++i) Nibbles(p + i * kLanes, lut, &w[i], &w[kHalf + i]);
+}
 ROCFORGE_INLINE V AddWhere(V v, uint32_t bits, V addend) {
   const __m256i lane_bit = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
   const __m256i set = _mm256_cmpeq_epi32(

@@ -152,6 +152,13 @@ ROCFORGE_INLINE void Nibbles(const uint8_t* p, __m512 lut, V* low, V* high) {
   *low = _mm512_permutexvar_ps(codes, lut);
   *high = _mm512_permutexvar_ps(_mm512_srli_epi32(codes, 4), lut);
 }
+ROCFORGE_INLINE void Nibbles16(const uint8_t* p, LevelsLut lut, V* w) {
+  uint64_t packed;
+  std::memcpy(&packed, p, sizeof(packed));
+  const __m128i bytes =
+      _mm_set_epi64x(static_cast<int64_t>(packed >> 4), static_cast<int64_t>(packed));
+  *w = _mm512_permutexvar_ps(_mm512_cvtepu8_epi32(bytes), lut);
+}
 ROCFORGE_INLINE V AddWhere(V v, uint32_t bits, V addend) {
   return _mm512_mask_add_ps(v, static_cast<__mmask16>(bits & 0xffffu), v, addend);
 }

@@ -206,6 +206,11 @@ ROCFORGE_INLINE void Nibbles(const uint8_t* p, LevelsLut lut, V* low, V* high) {
   *low = Mul(__builtin_convertvector(lo, V), lut.d);
   *high = Mul(__builtin_convertvector(hi, V), lut.d);
 }
+// The 16 weights of the 8 bytes at p: the low nibbles first.
+ROCFORGE_INLINE void Nibbles16(const uint8_t* p, LevelsLut lut, V* w) {
+  constexpr int kHalf = 8 / kLanes;
+  for (int i = 0; i < kHalf; ++i) Nibbles(p + i * kLanes, lut, &w[i], &w[kHalf + i]);
+}
 // v + addend in the lanes i whose bit i of `bits` is set.
 ROCFORGE_INLINE V AddWhere(V v, uint32_t bits, V addend) {
   const VI lane_bit = {1, 2, 4, 8};

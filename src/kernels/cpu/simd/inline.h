@@ -13,3 +13,5 @@
 #pragma once
 
 #define ROCFORGE_INLINE inline __attribute__((always_inline))
+// For the long, rare part of a decoder: one copy of it keeps the code small and quick to compile.
+#define ROCFORGE_NOINLINE __attribute__((noinline))

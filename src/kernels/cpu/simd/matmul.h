@@ -3,6 +3,7 @@
 #pragma once
 
 #include "kernels/cpu/simd/codecs.h"
+#include "kernels/cpu/simd/codecs_small.h"
 #include "kernels/cpu/simd/gemm.h"
 #include "kernels/cpu/simd/primitives.h"
 #include "tensor/dtype.h"
@@ -155,6 +156,18 @@ constexpr MatMulPrimitives MakeMatMulPrimitives() {
   SetCodec<CodecQ5_K>(p, DType::kQ5_K);
   SetCodec<CodecQ6_K>(p, DType::kQ6_K);
   SetCodec<CodecIQ4XS>(p, DType::kIQ4_XS);
+  SetCodec<CodecIQ2XXS>(p, DType::kIQ2_XXS);
+  SetCodec<CodecIQ2XS>(p, DType::kIQ2_XS);
+  SetCodec<CodecIQ2S>(p, DType::kIQ2_S);
+  SetCodec<CodecIQ3XXS>(p, DType::kIQ3_XXS);
+  SetCodec<CodecIQ3S>(p, DType::kIQ3_S);
+  SetCodec<CodecIQ1S>(p, DType::kIQ1_S);
+  SetCodec<CodecIQ1M>(p, DType::kIQ1_M);
+  SetCodec<CodecTQ1_0>(p, DType::kTQ1_0);
+  SetCodec<CodecTQ2_0>(p, DType::kTQ2_0);
+  SetCodec<CodecQ1_0>(p, DType::kQ1_0);
+  SetCodec<CodecQ2_0>(p, DType::kQ2_0);
+  SetCodec<CodecNVFP4>(p, DType::kNVFP4);
   p.gemm = Gemm;
   return p;
 }
