@@ -43,10 +43,13 @@ RF_DEVICE void StorePage(void* pages, uint64_t index, float value, uint32_t half
   }
 }
 
-// Element i of the rotated head.
-RF_DEVICE float Rotated(const gpu::RopeKvArgs& args, const float* head, const float* table,
+// Element i of the rotated head of a token. The row of the table is found here, behind the test for
+// nullptr: a pointer that may be either makes the compiler forget that it is global, and AMD's
+// generic ("flat") loads wait for two counters and cannot add a scalar base.
+RF_DEVICE float Rotated(const gpu::RopeKvArgs& args, const float* head, uint64_t token,
                         uint32_t i) {
-  if (table == nullptr || i >= args.rope_dim) return head[i];
+  if (args.table == nullptr || i >= args.rope_dim) return head[i];
+  const float* table = args.table + token * args.rope_dim;
   const uint32_t half = args.rope_dim / 2;
   const uint32_t pair = args.neox != 0 ? i % half : i / 2;
   const uint32_t first = args.neox != 0 ? pair : 2 * pair;
@@ -79,12 +82,11 @@ RF_KERNEL(rope_kv, gpu::RopeKvArgs, 512) {
   const uint64_t token = BlockIdY();
   uint32_t head = BlockId();
   const uint32_t i = ThreadId();
-  const float* table = args.table == nullptr ? nullptr : args.table + token * args.rope_dim;
   const uint32_t q_heads = args.q == nullptr ? 0 : args.n_heads;
   const uint32_t k_heads = args.k == nullptr ? 0 : args.n_kv_heads;
   if (head < q_heads) {
     const uint64_t at = (token * args.n_heads + head) * args.head_dim;
-    const float value = i < args.head_dim ? Rotated(args, args.q + at, table, i) : 0.0f;
+    const float value = i < args.head_dim ? Rotated(args, args.q + at, token, i) : 0.0f;
     BlockBarrier();
     if (i < args.head_dim) args.q_out[at + i] = value;
     return;
@@ -95,7 +97,7 @@ RF_KERNEL(rope_kv, gpu::RopeKvArgs, 512) {
   const uint32_t dim = is_key ? args.head_dim : args.head_dim_v;
   const uint64_t at = (token * args.n_kv_heads + head) * dim;
   float value = 0.0f;
-  if (i < dim) value = is_key ? Rotated(args, args.k + at, table, i) : args.v[at + i];
+  if (i < dim) value = is_key ? Rotated(args, args.k + at, token, i) : args.v[at + i];
   BlockBarrier();
   if (i >= dim) return;
   const uint32_t slot = static_cast<uint32_t>(args.slots[token]);
