@@ -13,7 +13,7 @@ case ${1:-build} in
   test)
     needed+=(libgtest-dev xz-utils)
     # Older distributions lack these; the stages that use them then say so and are skipped.
-    optional+=(clang-19 lld-19 libclang-rt-19-dev clang-format-19 clang-tidy-19)
+    optional+=(clang-19 lld-19 llvm-19 libclang-rt-19-dev clang-format-19 clang-tidy-19)
     ;;
   *)
     echo "usage: tools/deps.sh [build|test]" >&2

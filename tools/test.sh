@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Everything that must hold before a change goes in.
-#   tools/test.sh [STAGE...]     (all stages: rules format release asan tsan fuzz tidy)
+#   tools/test.sh [STAGE...]     (all stages: rules format release kernels asan tsan fuzz tidy)
 # The last line is "N passed, N failed, N skipped"; exit 1 if anything failed. A failing stage does not stop the
 # others. Time limits of the open-ended stages: ROCFORGE_FUZZ_SECONDS (per target, 20), ROCFORGE_TIDY_SECONDS (180).
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 
-all_stages=(rules format release asan tsan fuzz tidy)
+all_stages=(rules format release kernels asan tsan fuzz tidy)
 # The suites that share data between threads; the others would only cost time under tsan.
 tsan_suites=(base exec)
 # Under the address and undefined-behaviour sanitizers. The other suites are run that way by hand until their time is known.
@@ -89,6 +89,12 @@ stage_format() { check "clang-format" tools/format.sh --check; }
 
 stage_release() {
   if build release; then run_tests release; else count 0 1 0; fi
+}
+
+# What the GPU compilers made of the kernels, read from the objects of the release build.
+stage_kernels() {
+  check "kernel_report self-test" tools/kernel_report --self-test
+  check "kernel_report" tools/kernel_report --check --build build/release
 }
 
 stage_asan() {
