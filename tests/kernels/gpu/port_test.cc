@@ -163,6 +163,24 @@ TEST_P(PortTest, Dot4IsExactAndWraps) {
   }
 }
 
+TEST_P(PortTest, LookUpsTakeBytesOfTables) {
+  const auto in = Random(5 * 256);
+  const auto out = Run("conformance_look_up", in, 3 * 256, 0, {1, 1, 256}, 256);
+  for (uint32_t i = 0; i < 256; ++i) {
+    const auto entry = [&](uint32_t k) { return in[5 * i + k / 4] >> (8 * (k % 4)) & 0xFF; };
+    const uint32_t codes = in[5 * i + 4];
+    uint32_t of_8 = 0, low = 0, high = 0;
+    for (uint32_t b = 0; b < 4; ++b) {
+      of_8 |= entry(codes >> (4 * b) & 7) << (8 * b);
+      low |= entry(codes >> (8 * b) & 15) << (8 * b);
+      high |= entry(codes >> (8 * b + 4) & 15) << (8 * b);
+    }
+    ASSERT_EQ(out[3 * i], of_8) << i;
+    ASSERT_EQ(out[3 * i + 1], low) << i;
+    ASSERT_EQ(out[3 * i + 2], high) << i;
+  }
+}
+
 TEST_P(PortTest, FastMathKeepsItsBounds) {
   std::vector<uint32_t> in(1024);
   std::uniform_real_distribution<float> range(0.001f, 100.0f);

@@ -17,6 +17,12 @@ Result<std::unique_ptr<BoundOp>> Bind(const op::Call& call, const RowCount& rows
       return BindSoftCap(call, rows, context);
     case op::Kind::kGlu:
       return BindGlu(call, rows, context);
+    case op::Kind::kEmbedRows:
+      return BindEmbedRows(call, rows, context);
+    case op::Kind::kMatMul:
+      return BindMatMul(call, rows, context);
+    case op::Kind::kMoeMatMul:
+      return BindMoeMatMul(call, rows, context);
     case op::Kind::kGatherRows:
       return BindGatherRows(call, rows, context);
     case op::Kind::kMoeCombine:
@@ -34,6 +40,17 @@ Result<std::unique_ptr<BoundOp>> Bind(const op::Call& call, const RowCount& rows
     default:
       return Unsupported(
           Format("there is no GPU kernel for {} yet; use --device cpu", op::KindName(kind)));
+  }
+}
+
+int64_t ScratchBytes(const op::Call& call, const Device& device) {
+  switch (op::KindOf(*call.params)) {
+    case op::Kind::kMatMul:
+      return MatMulScratchBytes(call, device);
+    case op::Kind::kMoeMatMul:
+      return MoeMatMulScratchBytes(call, device);
+    default:
+      return 0;
   }
 }
 

@@ -45,6 +45,10 @@ struct BindContext {
   std::shared_ptr<const Device> device;
   const Modules* modules = nullptr;
   DeviceStep step;
+  // ScratchBytes(call) bytes that an op may use for the length of its launches: ops run in order on
+  // one stream, so all share them. Aligned to 256.
+  DevicePtr scratch = 0;
+  int64_t scratch_bytes = 0;
 };
 
 // How many rows an op has in a step: count, count per token, or count per row of logits.
@@ -73,5 +77,9 @@ class BoundOp {
 // without outputs. kUnsupported names what is missing.
 Result<std::unique_ptr<BoundOp>> Bind(const op::Call& call, const RowCount& rows,
                                       const BindContext& context);
+
+// Device memory that the op wants as BindContext::scratch, for a call with the rows of the largest
+// step; operands' addresses are not read.
+int64_t ScratchBytes(const op::Call& call, const Device& device);
 
 }  // namespace rocforge::gpu

@@ -10,6 +10,13 @@
 
 namespace rocforge::gpu {
 
+Result<std::unique_ptr<BoundOp>> BindEmbedRows(const op::Call&, const RowCount&,
+                                               const BindContext&);
+Result<std::unique_ptr<BoundOp>> BindMatMul(const op::Call&, const RowCount&, const BindContext&);
+int64_t MatMulScratchBytes(const op::Call&, const Device&);
+Result<std::unique_ptr<BoundOp>> BindMoeMatMul(const op::Call&, const RowCount&,
+                                               const BindContext&);
+int64_t MoeMatMulScratchBytes(const op::Call&, const Device&);
 Result<std::unique_ptr<BoundOp>> BindNorm(const op::Call&, const RowCount&, const BindContext&);
 Result<std::unique_ptr<BoundOp>> BindAdd(const op::Call&, const RowCount&, const BindContext&);
 Result<std::unique_ptr<BoundOp>> BindScale(const op::Call&, const RowCount&, const BindContext&);

@@ -8,6 +8,8 @@
   __attribute__((amdgpu_flat_work_group_size(1, max_threads))) void \
   name(const Args args)
 
+#define RF_TABLE(type, name, n) static const __attribute__((device)) type name[n]
+
 #include "kernels/gpu/port/common.h"
 
 namespace rocforge::port {
@@ -68,6 +70,26 @@ RF_DEVICE int32_t Dot4(int32_t a, int32_t b, int32_t c) {
 #else
   return __builtin_amdgcn_sdot4(a, b, c, false);
 #endif
+}
+
+// v_perm chooses bytes by bytes: selectors 0 to 3 are the second operand's, 4 to 7 the first's.
+RF_DEVICE uint32_t LookUp8(uint32_t low, uint32_t high, uint32_t codes) {
+  uint32_t spread = codes & 0xFFFFu;
+  spread = (spread | spread << 8) & 0x00FF00FFu;
+  spread = (spread | spread << 4) & 0x0F0F0F0Fu;
+  return __builtin_amdgcn_perm(high, low, spread);
+}
+RF_DEVICE uint32_t LookUpBytes(const uint32_t (&table)[4], uint32_t codes) {
+  const uint32_t within = codes & 0x07070707u;
+  const uint32_t lower = __builtin_amdgcn_perm(table[1], table[0], within);
+  const uint32_t upper = __builtin_amdgcn_perm(table[3], table[2], within);
+  // The code's top bit, moved to bit 2, chooses byte i of the upper result, else of the lower.
+  return __builtin_amdgcn_perm(upper, lower, ((codes & 0x08080808u) >> 1) | 0x03020100u);
+}
+RF_DEVICE void LookUp16(const uint32_t (&table)[4], uint32_t nibbles, uint32_t* low,
+                        uint32_t* high) {
+  *low = LookUpBytes(table, nibbles & 0x0F0F0F0Fu);
+  *high = LookUpBytes(table, (nibbles >> 4) & 0x0F0F0F0Fu);
 }
 
 RF_DEVICE float Fma(float a, float b, float c) { return __builtin_fmaf(a, b, c); }

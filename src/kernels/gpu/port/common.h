@@ -5,6 +5,10 @@
 
 namespace rocforge::port {
 
+struct alignas(8) U32x2 {
+  uint32_t x, y;
+};
+
 struct alignas(16) U32x4 {
   uint32_t x, y, z, w;
 };

@@ -67,6 +67,17 @@ RF_KERNEL(conformance_dot4, ConformanceArgs, 256) {
       static_cast<int32_t>(row[0]), static_cast<int32_t>(row[1]), static_cast<int32_t>(row[2])));
 }
 
+// Of in[5 i ..]: out[3 i] = LookUp8(in[0], in[1], in[4] without the top bits of its nibbles),
+// out[3 i + 1] and out[3 i + 2] = LookUp16 of in[0..4] with in[4].
+RF_KERNEL(conformance_look_up, ConformanceArgs, 256) {
+  const uint32_t i = GlobalThread();
+  if (i >= args.n) return;
+  const uint32_t* row = args.in + 5 * i;
+  const uint32_t table[4] = {row[0], row[1], row[2], row[3]};
+  args.out[3 * i] = LookUp8(row[0], row[1], row[4] & 0x77777777u);
+  LookUp16(table, row[4], args.out + 3 * i + 1, args.out + 3 * i + 2);
+}
+
 // out[6 i ..] = FastExp2, FastLog2, FastRcp, FastRsqrt of in[i] as a float, Fma(x, x, -x * x
 // rounded), and 0.
 RF_KERNEL(conformance_math, ConformanceArgs, 256) {

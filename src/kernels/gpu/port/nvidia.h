@@ -7,6 +7,8 @@
   extern "C" __attribute__((global)) __attribute__((launch_bounds(max_threads))) void name( \
       const Args args)
 
+#define RF_TABLE(type, name, n) static const __attribute__((device)) type name[n]
+
 #include "kernels/gpu/port/common.h"
 
 namespace rocforge::port {
@@ -52,6 +54,25 @@ RF_DEVICE int32_t Dot4(int32_t a, int32_t b, int32_t c) {
   int32_t d;
   asm("dp4a.s32.s32 %0, %1, %2, %3;" : "=r"(d) : "r"(a), "r"(b), "r"(c));
   return d;
+}
+
+// prmt chooses bytes by nibbles, as the codes are; where a nibble's top bit is set it would copy a
+// sign, so that bit chooses between the two halves of a table of 16 instead.
+RF_DEVICE uint32_t LookUp8(uint32_t low, uint32_t high, uint32_t codes) {
+  return __nvvm_prmt(low, high, codes);
+}
+RF_DEVICE void LookUp16(const uint32_t (&table)[4], uint32_t nibbles, uint32_t* low,
+                        uint32_t* high) {
+  const uint32_t within = nibbles & 0x77777777u;
+  const uint32_t choose = 0x32103210u | ((nibbles & 0x88888888u) >> 1);
+  // Weights in the order of the nibbles: bytes 0 and 2 belong to low, 1 and 3 to high.
+  const uint32_t first = __nvvm_prmt(__nvvm_prmt(table[0], table[1], within),
+                                     __nvvm_prmt(table[2], table[3], within), choose);
+  const uint32_t second =
+      __nvvm_prmt(__nvvm_prmt(table[0], table[1], within >> 16),
+                  __nvvm_prmt(table[2], table[3], within >> 16), choose >> 16);
+  *low = __nvvm_prmt(first, second, 0x6420);
+  *high = __nvvm_prmt(first, second, 0x7531);
 }
 
 RF_DEVICE float Fma(float a, float b, float c) { return __builtin_fmaf(a, b, c); }

@@ -40,8 +40,14 @@
 //   float HalfToFloat(uint16_t)  exact. uint16_t FloatToHalf(float): nearest even, overflow to
 //   infinity. float Bf16ToFloat(uint16_t)  exact. uint16_t FloatToBf16(float): nearest even, NaN
 //   stays NaN.
+//   uint32_t LookUp8(low, high, codes)   byte i: byte (bits 4i..4i+2 of codes) of the eight in low
+//   and high; i < 4, the fourth bit of each code is 0, the upper 16 bits of codes do not count.
+//   void LookUp16(const uint32_t (&table)[4], nibbles, uint32_t* low, uint32_t* high)
+//     byte i of low: byte (bits 8i..8i+3 of nibbles) of the table's 16; of high: (bits 8i+4..8i+7).
 //
 // Memory. Pointers are to global memory unless they come from SharedBlock.
+//   RF_TABLE(type, name, n) = {...};   a constant array in device memory, of one translation unit.
+//   U32x2                        8 bytes, aligned to 8.
 //   U32x4                        16 bytes, aligned to 16: the unit of wide loads and stores (plain
 //   assignment does them). U32x4 LoadStream(const U32x4*)      16 bytes that will not be read
 //   again: keep them out of the caches' way. void Prefetch(const void*)   hint: the 128 bytes

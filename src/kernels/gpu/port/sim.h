@@ -17,6 +17,8 @@
       {#name, name##_Entry, sizeof(Args), RF_SIM_WAVE, max_threads});                          \
   static void name##_Body(const Args args)
 
+#define RF_TABLE(type, name, n) [[maybe_unused]] static const type name[n]
+
 #include <stdint.h>
 
 #include <cmath>
@@ -74,6 +76,25 @@ RF_DEVICE int32_t Dot4(int32_t a, int32_t b, int32_t c) {
     sum += static_cast<uint32_t>(x * y);
   }
   return static_cast<int32_t>(sum);
+}
+
+RF_DEVICE uint32_t LookUp8(uint32_t low, uint32_t high, uint32_t codes) {
+  const uint64_t table = static_cast<uint64_t>(high) << 32 | low;
+  uint32_t result = 0;
+  for (uint32_t i = 0; i < 4; ++i) {
+    result |= static_cast<uint32_t>(table >> (8 * (codes >> (4 * i) & 7)) & 0xFF) << (8 * i);
+  }
+  return result;
+}
+RF_DEVICE void LookUp16(const uint32_t (&table)[4], uint32_t nibbles, uint32_t* low,
+                        uint32_t* high) {
+  const auto entry = [&](uint32_t i) { return table[i / 4] >> (8 * (i % 4)) & 0xFF; };
+  *low = 0;
+  *high = 0;
+  for (uint32_t i = 0; i < 4; ++i) {
+    *low |= entry(nibbles >> (8 * i) & 15) << (8 * i);
+    *high |= entry(nibbles >> (8 * i + 4) & 15) << (8 * i);
+  }
 }
 
 RF_DEVICE float Fma(float a, float b, float c) { return std::fma(a, b, c); }
