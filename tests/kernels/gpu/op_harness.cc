@@ -155,6 +155,8 @@ void OpHarness::RunDevice(const op::Params& params, const gpu::RowCount& rows,
   };
   const gpu::Buffer positions = upload_ints(step.positions);
   const gpu::Buffer seq_of_token = upload_ints(step.seq_of_token);
+  const gpu::Buffer seq_begin = upload_ints(step.seq_begin);
+  const gpu::Buffer kv_len = upload_ints(step.kv_len);
   const gpu::Buffer page_table = upload_ints(step.page_table);
   const gpu::Buffer slots = upload_ints(step.kv_slots);
   const gpu::Buffer output_rows = upload_ints(step.output_rows);
@@ -163,6 +165,8 @@ void OpHarness::RunDevice(const op::Params& params, const gpu::RowCount& rows,
   context.modules = &modules_;
   context.step.positions = positions.ptr();
   context.step.seq_of_token = seq_of_token.ptr();
+  context.step.seq_begin = seq_begin.ptr();
+  context.step.kv_len = kv_len.ptr();
   context.step.page_table = page_table.ptr();
   context.step.page_table_stride = step.page_table_stride;
   context.step.kv_slots = slots.ptr();
@@ -194,11 +198,16 @@ void OpHarness::RunDevice(const op::Params& params, const gpu::RowCount& rows,
     kv.v = pointer(v_pages.ptr());
   }
   const op::Call call{&params, in, out, nullptr, has_kv_ ? &kv : nullptr};
+  const int64_t scratch_bytes = gpu::ScratchBytes(call, *device_);
+  const std::vector<uint8_t> scratch_poison(static_cast<size_t>(scratch_bytes) + 1, 0xFF);
+  const gpu::Buffer scratch = Upload(scratch_poison.data(), scratch_poison.size());
+  context.scratch = scratch.ptr();
+  context.scratch_bytes = scratch_bytes;
   const auto bound = gpu::Bind(call, rows, context);
   ASSERT_OK(bound);
   const gpu::StepShape shape{step.host.n_tokens, step.host.n_seqs, step.host.n_outputs,
                              *std::max_element(step.kv_len.begin(), step.kv_len.end())};
-  ASSERT_OK((*bound)->Enqueue(stream_, shape));
+  for (int i = 0; i < repeats_; ++i) ASSERT_OK((*bound)->Enqueue(stream_, shape));
   got_.clear();
   for (size_t i = 0; i < out_.size(); ++i) {
     const gpu::Buffer& buffer =

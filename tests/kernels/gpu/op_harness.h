@@ -46,6 +46,9 @@ class OpHarness {
   // Pages of normal numbers for one layer.
   void SetKv(int32_t n_kv_heads, int32_t head_dim_k, int32_t head_dim_v, DType type);
 
+  // The device enqueues the op so many times: ops whose inputs stay as they are must not mind.
+  void SetRepeats(int repeats) { repeats_ = repeats; }
+
   // Runs both and expects every element of every output, and of the cache where there is one,
   // within tolerance * (1 + |expected|). Guard zones around each device output must stay intact.
   void ExpectAgreement(const op::Params& params, const gpu::RowCount& rows, TestStep& step,
@@ -69,6 +72,7 @@ class OpHarness {
   gpu::Stream stream_;
   std::vector<Matrix> in_, out_;
   bool has_kv_ = false;
+  int repeats_ = 1;
   op::KvLayer kv_;
   std::vector<std::byte> k_start_, v_start_;        // before the op
   std::vector<std::byte> k_expected_, v_expected_;  // after the reference

@@ -148,6 +148,14 @@ TEST_P(PortTest, GridBarrierOrdersTheGrid) {
   EXPECT_EQ(out, value);
 }
 
+TEST_P(PortTest, FenceLetsTheLastBlockReadTheOthers) {
+  constexpr uint32_t kBlocks = 9;
+  const auto in = Random(kBlocks * 64);
+  const auto out =
+      Run("conformance_fence", in, kBlocks * 64 + 1, 0, {kBlocks, 1, 64}, kBlocks * 64);
+  EXPECT_EQ(out[0], std::accumulate(in.begin(), in.end(), 0u));
+}
+
 TEST_P(PortTest, Dot4IsExactAndWraps) {
   auto in = Random(3 * 256);
   in[0] = in[1] = 0x80808080u;

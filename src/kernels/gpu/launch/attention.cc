@@ -1,13 +1,134 @@
-#include "kernels/gpu/launch/launchers.h"
-#include "kernels/gpu/ops/attention_args.h"
+// Launchers of the attention kernels: the decode kernels where sequences have few tokens in the
+// step, the plain kernel for what they do not take.
+#include <algorithm>
+#include <array>
+#include <optional>
 
 #include "base/format.h"
+#include "kernels/gpu/launch/launchers.h"
+#include "kernels/gpu/ops/attention_args.h"
 
 namespace rocforge::gpu {
 namespace {
 
-constexpr uint32_t kWaves = 4;
+constexpr uint32_t kPlainWaves = 4;
 constexpr int32_t kMaxHeadDim = 256;
+
+constexpr uint32_t kDecodeThreads = 128;
+constexpr std::array<uint32_t, 3> kDecodeRows = {1, 4, 8};
+constexpr uint32_t kMaxDecodeTokens = 4;  // of a sequence; more are cheaper by tiles
+// Blocks per multiprocessor that a step is split into: what the registers let run at once.
+constexpr uint32_t kBlocksPerMultiprocessor = 4;
+
+uint32_t MostSplitBlocks(const DeviceInfo& info) {
+  return kBlocksPerMultiprocessor * static_cast<uint32_t>(std::max(info.multiprocessors, 1));
+}
+
+uint32_t CacheType(DType type) { return type == DType::kF16 ? kCacheF16 : kCacheF32; }
+
+AttentionArgs MakeArgs(const op::Attention& p, const op::Call& call, const BindContext& context) {
+  AttentionArgs args{};
+  args.q = In(call, 0);
+  args.sinks = p.has_sinks ? In(call, 1) : nullptr;
+  args.out = Out(call, 0);
+  args.k_pages = call.kv->k;
+  args.v_pages = call.kv->v;
+  args.positions = DevicePointer<int32_t>(context.step.positions);
+  args.seq_of_token = DevicePointer<int32_t>(context.step.seq_of_token);
+  args.seq_begin = DevicePointer<int32_t>(context.step.seq_begin);
+  args.kv_len = DevicePointer<int32_t>(context.step.kv_len);
+  args.page_table = DevicePointer<int32_t>(context.step.page_table);
+  args.page_table_stride = static_cast<uint32_t>(context.step.page_table_stride);
+  args.n_heads = static_cast<uint32_t>(p.n_heads);
+  args.n_kv_heads = static_cast<uint32_t>(p.n_kv_heads);
+  args.head_dim_k = static_cast<uint32_t>(p.head_dim_k);
+  args.head_dim_v = static_cast<uint32_t>(p.head_dim_v);
+  args.page_size = static_cast<uint32_t>(call.kv->page_size);
+  args.window = static_cast<uint32_t>(p.window);
+  args.cache_type = CacheType(call.kv->dtype);
+  args.scale = p.scale;
+  args.softcap = p.softcap;
+  return args;
+}
+
+// The decode kernels for one op, by the rows that share a load.
+class Decode {
+ public:
+  // Nothing where no decode kernel takes this op.
+  static Result<std::optional<Decode>> Make(const AttentionArgs& args, const BindContext& context) {
+    const uint32_t widest = std::max(args.head_dim_k, args.head_dim_v);
+    Decode d;
+    d.lanes_ = widest <= 64 ? 8 : widest <= 128 ? 16 : 32;
+    d.wave_ = static_cast<uint32_t>(context.device->info().wave_size);
+    d.args_.a = args;
+    d.most_blocks_ = MostSplitBlocks(context.device->info());
+    if (args.head_dim_k % 8 != 0 || args.head_dim_v % 8 != 0 || args.page_size % 32 != 0)
+      return std::optional<Decode>();
+    for (const uint32_t rows : kDecodeRows) {
+      if (args.cache_type == kCacheF32 && rows != 4) continue;
+      const std::string name = Format("attention_decode_{}_r{}_l{}",
+                                      args.cache_type == kCacheF32 ? "f32" : "f16", rows, d.lanes_);
+      ROCFORGE_ASSIGN_OR_RETURN(const Kernel kernel,
+                                context.modules->Find("attention_decode", name));
+      d.kernels_[d.n_kernels_++] = {rows, kernel};
+    }
+    ROCFORGE_RETURN_IF_ERROR(d.MakeCounters(context.device));
+    d.args_.partials = DevicePointer<float>(context.scratch);
+    return std::optional<Decode>(std::move(d));
+  }
+
+  // Serves the sequences of this step with at most max_tokens tokens; quickest where they have at
+  // most usual_tokens.
+  Status Launch(const Stream& stream, const StepShape& shape, uint32_t usual_tokens,
+                uint32_t max_tokens) const {
+    const uint32_t rows = usual_tokens * (args_.a.n_heads / args_.a.n_kv_heads);
+    size_t chosen = 0;
+    while (chosen + 1 < n_kernels_ && kernels_[chosen].rows < rows) ++chosen;
+    AttentionDecodeArgs args = args_;
+    args.max_tokens = max_tokens;
+    args.row_blocks = CeilDiv(rows, kernels_[chosen].rows);
+    const uint32_t row_blocks = args.a.n_kv_heads * args.row_blocks;
+    const auto n_seqs = static_cast<uint32_t>(shape.n_seqs);
+    args.n_splits = Splits(shape, kernels_[chosen].rows, row_blocks * n_seqs);
+    return stream.Launch(kernels_[chosen].kernel,
+                         {row_blocks * args.n_splits, n_seqs, kDecodeThreads, false}, &args);
+  }
+
+ private:
+  struct Entry {
+    uint32_t rows = 0;
+    Kernel kernel;
+  };
+
+  // A counter for every row block of a launch that is split; the kernels leave them at 0.
+  Status MakeCounters(const std::shared_ptr<const Device>& device) {
+    const int64_t bytes = int64_t{most_blocks_} * static_cast<int64_t>(sizeof(uint32_t));
+    ROCFORGE_ASSIGN_OR_RETURN(Buffer buffer, Buffer::Allocate(device, bytes));
+    ROCFORGE_ASSIGN_OR_RETURN(const Stream stream, Stream::Create(device));
+    ROCFORGE_RETURN_IF_ERROR(stream.Fill(buffer.ptr(), 0, bytes));
+    ROCFORGE_RETURN_IF_ERROR(stream.Synchronize());
+    counters_ = std::make_shared<Buffer>(std::move(buffer));
+    args_.counters = DevicePointer<uint32_t>(counters_->ptr());
+    return {};
+  }
+
+  // Enough blocks to fill the device, and in each split work for all waves of a block.
+  uint32_t Splits(const StepShape& shape, uint32_t rows, uint32_t blocks) const {
+    const uint32_t step = DecodeSteps(args_.a.cache_type, rows, lanes_, wave_) * wave_ / lanes_ *
+                          (kDecodeThreads / wave_);
+    auto length = static_cast<uint32_t>(shape.max_kv_len);
+    if (args_.a.window != 0) length = std::min(length, args_.a.window);
+    return std::max(1u, std::min(most_blocks_ / blocks, CeilDiv(length, step)));
+  }
+
+  AttentionDecodeArgs args_{};
+  std::array<Entry, kDecodeRows.size()> kernels_;
+  size_t n_kernels_ = 0;
+  std::shared_ptr<Buffer> counters_;
+  uint32_t lanes_ = 0;
+  uint32_t wave_ = 0;
+  uint32_t most_blocks_ = 0;
+};
 
 }  // namespace
 
@@ -19,33 +140,30 @@ Result<std::unique_ptr<BoundOp>> BindAttention(const op::Call& call, const RowCo
         Format("attention with heads of {} and {} columns; the GPU kernels take at most {}",
                p.head_dim_k, p.head_dim_v, kMaxHeadDim));
   }
-  ROCFORGE_ASSIGN_OR_RETURN(const Kernel kernel,
+  if (context.scratch_bytes < AttentionScratchBytes(call, *context.device))
+    return Internal("attention was bound without its scratch");
+  const AttentionArgs args = MakeArgs(p, call, context);
+  ROCFORGE_ASSIGN_OR_RETURN(const Kernel plain,
                             context.modules->Find("attention", "attention_plain"));
-  AttentionArgs args{};
-  args.q = In(call, 0);
-  args.sinks = p.has_sinks ? In(call, 1) : nullptr;
-  args.out = Out(call, 0);
-  args.k_pages = call.kv->k;
-  args.v_pages = call.kv->v;
-  args.positions = DevicePointer<int32_t>(context.step.positions);
-  args.seq_of_token = DevicePointer<int32_t>(context.step.seq_of_token);
-  args.page_table = DevicePointer<int32_t>(context.step.page_table);
-  args.page_table_stride = static_cast<uint32_t>(context.step.page_table_stride);
-  args.n_heads = static_cast<uint32_t>(p.n_heads);
-  args.n_kv_heads = static_cast<uint32_t>(p.n_kv_heads);
-  args.head_dim_k = static_cast<uint32_t>(p.head_dim_k);
-  args.head_dim_v = static_cast<uint32_t>(p.head_dim_v);
-  args.page_size = static_cast<uint32_t>(call.kv->page_size);
-  args.window = static_cast<uint32_t>(p.window);
-  args.half_cache = call.kv->dtype == DType::kF16 ? 1 : 0;
-  args.scale = p.scale;
-  args.softcap = p.softcap;
-  const uint32_t block = kWaves * static_cast<uint32_t>(context.device->info().wave_size);
+  ROCFORGE_ASSIGN_OR_RETURN(const std::optional<Decode> decode, Decode::Make(args, context));
+  const uint32_t plain_block =
+      kPlainWaves * static_cast<uint32_t>(context.device->info().wave_size);
   return MakeBoundOp([=](const Stream& stream, const StepShape& shape) {
     const auto n_tokens = static_cast<uint32_t>(rows.At(shape));
-    return n_tokens == 0 ? Status()
-                         : stream.Launch(kernel, {args.n_heads, n_tokens, block, false}, &args);
+    if (n_tokens == 0) return Status();
+    // What a sequence can have at most if the others have one each.
+    const auto n_seqs = static_cast<uint32_t>(shape.n_seqs);
+    const uint32_t usual_tokens = n_tokens > n_seqs ? n_tokens - n_seqs + 1 : 1;
+    if (decode && usual_tokens <= kMaxDecodeTokens)
+      return decode->Launch(stream, shape, usual_tokens, n_tokens);
+    return stream.Launch(plain, {n_tokens, args.n_heads, plain_block, false}, &args);
   });
+}
+
+int64_t AttentionScratchBytes(const op::Call& call, const Device& device) {
+  const op::Attention& p = std::get<op::Attention>(*call.params);
+  return int64_t{MostSplitBlocks(device.info())} * kDecodeRows.back() * (p.head_dim_v + 2) *
+         static_cast<int64_t>(sizeof(float));
 }
 
 }  // namespace rocforge::gpu

@@ -49,6 +49,8 @@ int64_t ScratchBytes(const op::Call& call, const Device& device) {
       return MatMulScratchBytes(call, device);
     case op::Kind::kMoeMatMul:
       return MoeMatMulScratchBytes(call, device);
+    case op::Kind::kAttention:
+      return AttentionScratchBytes(call, device);
     default:
       return 0;
   }

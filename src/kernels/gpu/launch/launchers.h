@@ -34,6 +34,7 @@ Result<std::unique_ptr<BoundOp>> BindRopeKvAppend(const op::Call&, const RowCoun
                                                   const BindContext&);
 Result<std::unique_ptr<BoundOp>> BindAttention(const op::Call&, const RowCount&,
                                                const BindContext&);
+int64_t AttentionScratchBytes(const op::Call&, const Device&);
 
 // A BoundOp from a function (stream, shape) -> Status.
 template <typename F>

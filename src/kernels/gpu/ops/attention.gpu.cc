@@ -22,9 +22,9 @@ struct AttentionShared {
   float value[kWaves][kMaxHeadDim];
 };
 
-RF_DEVICE float LoadPage(const void* pages, uint64_t index, uint32_t half_cache) {
-  return half_cache != 0 ? HalfToFloat(static_cast<const uint16_t*>(pages)[index])
-                         : static_cast<const float*>(pages)[index];
+RF_DEVICE float LoadPage(const void* pages, uint64_t index, uint32_t cache_type) {
+  return cache_type == gpu::kCacheF16 ? HalfToFloat(static_cast<const uint16_t*>(pages)[index])
+                                      : static_cast<const float*>(pages)[index];
 }
 
 // exp(x) for x <= 0, with exp(-inf) = 0.
@@ -34,8 +34,8 @@ RF_DEVICE float Exp(float x) { return FastExp2(x * kLog2E); }
 
 RF_KERNEL(attention_plain, gpu::AttentionArgs, kWaves* kWaveSize) {
   AttentionShared& shared = SharedBlock<AttentionShared>();
-  const uint32_t head = BlockId();
-  const uint64_t token = BlockIdY();
+  const uint64_t token = BlockId();
+  const uint32_t head = BlockIdY();
   const uint32_t kv_head = head / (args.n_heads / args.n_kv_heads);
   const uint32_t lane = LaneId();
   const uint32_t wave = WaveId();
@@ -64,7 +64,7 @@ RF_KERNEL(attention_plain, gpu::AttentionArgs, kWaves* kWaveSize) {
       const uint32_t column = lane + i * kWaveSize;
       if (column < args.head_dim_k) {
         dot =
-            Fma(q[i], LoadPage(args.k_pages, row * args.head_dim_k + column, args.half_cache), dot);
+            Fma(q[i], LoadPage(args.k_pages, row * args.head_dim_k + column, args.cache_type), dot);
       }
     }
     float score = WaveSum(dot) * args.scale;
@@ -77,7 +77,7 @@ RF_KERNEL(attention_plain, gpu::AttentionArgs, kWaves* kWaveSize) {
     for (uint32_t i = 0; i < kPerLane; ++i) {
       const uint32_t column = lane + i * kWaveSize;
       if (column < args.head_dim_v) {
-        const float v = LoadPage(args.v_pages, row * args.head_dim_v + column, args.half_cache);
+        const float v = LoadPage(args.v_pages, row * args.head_dim_v + column, args.cache_type);
         value[i] = Fma(weight, v, value[i] * keep);
       }
     }

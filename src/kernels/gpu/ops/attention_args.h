@@ -5,6 +5,10 @@
 
 namespace rocforge::gpu {
 
+// Types of the KV cache, as the kernels number them.
+inline constexpr uint32_t kCacheF32 = 0;
+inline constexpr uint32_t kCacheF16 = 1;
+
 struct AttentionArgs {
   const float* q;               // [n_tokens, n_heads * head_dim_k]
   const float* sinks;           // [n_heads] or null
@@ -13,6 +17,8 @@ struct AttentionArgs {
   const void* v_pages;          // [n_pages, n_kv_heads, page_size, head_dim_v]
   const int32_t* positions;     // [n_tokens]
   const int32_t* seq_of_token;  // [n_tokens]
+  const int32_t* seq_begin;     // [n_seqs + 1]
+  const int32_t* kv_len;        // [n_seqs]
   const int32_t* page_table;    // [n_seqs, page_table_stride]
   uint32_t page_table_stride;
   uint32_t n_heads;
@@ -21,9 +27,29 @@ struct AttentionArgs {
   uint32_t head_dim_v;
   uint32_t page_size;
   uint32_t window;      // 0: none
-  uint32_t half_cache;  // 1: f16 pages, 0: f32
+  uint32_t cache_type;  // kCacheF32, ...
   float scale;
   float softcap;  // 0: none
+};
+
+// Steps of loads that a decode kernel has in flight, for its rows, lanes and wave size: as many as
+// registers allow, and at most 32 positions, so that they lie in one page.
+constexpr uint32_t DecodeSteps(uint32_t cache_type, uint32_t rows, uint32_t lanes,
+                               uint32_t wave_size) {
+  if (cache_type == kCacheF32) return 2;
+  return rows > 1 || 8 * wave_size / lanes > 32 ? 4 : 8;
+}
+
+// The decode kernels serve the sequences that have at most max_tokens tokens in the step.
+struct AttentionDecodeArgs {
+  AttentionArgs a;
+  // Per block [gridDim.y, gridDim.x]: rows of head_dim_v values, then their maxima, then their
+  // sums.
+  float* partials;
+  uint32_t* counters;  // [gridDim.y, n_kv_heads * row_blocks]: 0 before and after each launch
+  uint32_t n_splits;   // at most; short sequences use fewer
+  uint32_t row_blocks;
+  uint32_t max_tokens;
 };
 
 }  // namespace rocforge::gpu

@@ -123,6 +123,8 @@ RF_DEVICE void StoreRelease(uint32_t* p, uint32_t v) {
   __scoped_atomic_store_n(p, v, __ATOMIC_RELEASE, __MEMORY_SCOPE_DEVICE);
 }
 
+RF_DEVICE void DeviceFence() { __builtin_amdgcn_fence(__ATOMIC_ACQ_REL, "agent"); }
+
 // Arrivals are counted up; the barrier of round r is open when r * n_blocks have arrived.
 RF_DEVICE void GridBarrier(uint32_t* counter, uint32_t n_blocks) {
   BlockBarrier();

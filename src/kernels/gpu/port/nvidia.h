@@ -126,6 +126,8 @@ RF_DEVICE void StoreRelease(uint32_t* p, uint32_t v) {
   asm volatile("st.release.gpu.global.u32 [%0], %1;" ::"l"(p), "r"(v) : "memory");
 }
 
+RF_DEVICE void DeviceFence() { asm volatile("fence.acq_rel.gpu;" ::: "memory"); }
+
 // Arrivals are counted up; the barrier of round r is open when r * n_blocks have arrived.
 RF_DEVICE void GridBarrier(uint32_t* counter, uint32_t n_blocks) {
   BlockBarrier();

@@ -54,6 +54,10 @@
 //   around it will be read soon. May do nothing. uint32_t AtomicAdd(uint32_t*, uint32_t), float
 //   AtomicAdd(float*, float)   relaxed, device scope; the old value. uint32_t LoadAcquire(const
 //   uint32_t*), void StoreRelease(uint32_t*, uint32_t)   device scope.
+//   void DeviceFence()           what this thread wrote before it, and what barriers and acquiring
+//   loads showed it, is seen by every thread of the device that acquires something written after
+//   it. A thread that learned (by an atomic and a barrier) that others have passed their fence, and
+//   then fences, reads what they wrote.
 //
 // Time
 //   uint64_t Clock()             a counter of this device that never goes back, the same for all of

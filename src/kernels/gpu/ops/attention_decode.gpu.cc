@@ -1,0 +1,374 @@
+// Causal attention over paged keys and values (op.h: Attention) for sequences with few tokens in
+// the step: decode and draft verification. A block per KV head, split of the positions, and up to
+// kRows rows (token and query head) that share each load; the last block of a row block to finish
+// merges the splits (flash decoding, Dao et al. 2023; online softmax, Milakov & Gimelshein 2018).
+//   Traffic: (head_dim_k + head_dim_v) elements of the cache per visible position and KV head, once
+//   per row block; kRows * (head_dim_v + 2) floats written and read per split; q and out once.
+//
+// kLanes lanes hold a position's row of the cache, eight columns each, so that a wave reads
+// kWaveSize / kLanes positions with each 16-byte load, kSteps times before the first use. Scores
+// are summed over the lanes by SumSpread, which leaves each lane with few of them: exponentials
+// are computed once, and broadcast for the values' turn.
+#include "kernels/gpu/ops/activation.h"
+#include "kernels/gpu/ops/kv_cache.h"
+#include "kernels/gpu/wave/transpose.h"
+
+namespace rocforge::port {
+namespace {
+
+using gpu::AttentionDecodeArgs;
+
+constexpr uint32_t kThreads = 128;
+constexpr uint32_t kWaves = kThreads / kWaveSize;
+// Finite, so that differences of maxima are never NaN; below every score that counts.
+constexpr float kNothing = -1e30f;
+constexpr float kMasked = -__builtin_inff();
+
+template <uint32_t kRows, uint32_t kLanes>
+struct DecodeShared {
+  static constexpr uint32_t kParts = kThreads / kLanes;  // groups of lanes in the block
+  float maximum[kParts][kRows];
+  float sum[kParts][kRows];
+  float value[kParts][kRows][kLanes * 8];
+  uint32_t is_last;
+};
+
+// What a block works on; the same for all of its threads.
+struct Work {
+  uint32_t seq;
+  uint32_t kv_head;
+  uint32_t group;       // query heads of a KV head
+  uint32_t first_row;   // of the sequence's rows, which count [token, head of the group]
+  uint32_t n_rows;      // of the block; 0: none
+  uint32_t token;       // of the sequence's first row
+  uint32_t position;    // the same
+  uint32_t last;        // last position that a row of the block sees
+  uint32_t begin, end;  // runs of kStep positions of this block
+  uint32_t splits;      // that have work
+
+  // Index of a row in [n_tokens, n_heads].
+  RF_MEMBER uint64_t StepRow(const gpu::AttentionArgs& a, uint32_t row) const {
+    const uint32_t r = first_row + row;
+    return uint64_t{token + r / group} * a.n_heads + kv_head * group + r % group;
+  }
+  RF_MEMBER uint32_t PositionOf(uint32_t row) const { return position + (first_row + row) / group; }
+};
+
+RF_DEVICE uint32_t FirstVisible(const gpu::AttentionArgs& a, uint32_t position) {
+  return a.window != 0 && position >= a.window ? position + 1 - a.window : 0;
+}
+
+// A launch has args.row_blocks row blocks for each KV head. A sequence with more rows than the
+// launch was made for takes further passes, which are not split.
+template <uint32_t kRows, uint32_t kStep>
+RF_DEVICE Work FindWork(const AttentionDecodeArgs& args, uint32_t pass) {
+  const gpu::AttentionArgs& a = args.a;
+  Work w{};
+  w.seq = BlockIdY();
+  const uint32_t split = BlockId() % args.n_splits;
+  const uint32_t row_block = BlockId() / args.n_splits % args.row_blocks + pass * args.row_blocks;
+  w.kv_head = BlockId() / args.n_splits / args.row_blocks;
+  w.group = a.n_heads / a.n_kv_heads;
+  w.first_row = row_block * kRows;
+  w.token = static_cast<uint32_t>(a.seq_begin[w.seq]);
+  const uint32_t count = static_cast<uint32_t>(a.seq_begin[w.seq + 1]) - w.token;
+  const uint32_t all_rows = count * w.group;
+  if (count > args.max_tokens || w.first_row >= all_rows) return w;
+  w.position = static_cast<uint32_t>(a.kv_len[w.seq]) - count;
+  const uint32_t n_rows = all_rows - w.first_row < kRows ? all_rows - w.first_row : kRows;
+  w.last = w.PositionOf(n_rows - 1);
+  const uint32_t first_run = FirstVisible(a, w.PositionOf(0)) / kStep;
+  const uint32_t runs = w.last / kStep + 1 - first_run;
+  // A split has work for each of its waves.
+  w.splits = (runs + kWaves - 1) / kWaves;
+  w.splits = pass != 0 ? 1 : w.splits < args.n_splits ? w.splits : args.n_splits;
+  if (split >= w.splits) return w;
+  w.begin = first_run + static_cast<uint32_t>(uint64_t{runs} * split / w.splits);
+  w.end = first_run + static_cast<uint32_t>(uint64_t{runs} * (split + 1) / w.splits);
+  w.n_rows = n_rows;
+  return w;
+}
+
+// One wave's share of the block's positions.
+template <typename Cache, uint32_t kRows, uint32_t kLanes, uint32_t kSteps>
+RF_DEVICE void Accumulate(const gpu::AttentionArgs& a, const Work& w,
+                          DecodeShared<kRows, kLanes>& shared) {
+  using Scores = Spread<kSteps * kRows, kLanes>;  // score of step u and row r: u * kRows + r
+  constexpr uint32_t kGroups = kWaveSize / kLanes;
+  constexpr uint32_t kStep = kSteps * kGroups;
+  const uint32_t lane = LaneId() % kLanes;
+  const uint32_t group = LaneId() / kLanes;
+  const uint32_t column = lane * 8;
+  const bool has_k = column < a.head_dim_k;
+  const bool has_v = column < a.head_dim_v;
+
+  float q[kRows][8];
+  float value[kRows][8];
+  const float q_scale = a.softcap > 0.0f ? a.scale / a.softcap : a.scale * kLog2E;
+#pragma unroll
+  for (uint32_t r = 0; r < kRows; ++r) {
+    typename FloatCache::Raw raw{};
+    if (r < w.n_rows && has_k) {
+      raw = FloatCache::Load(reinterpret_cast<const uint8_t*>(a.q + w.StepRow(a, r) * a.head_dim_k),
+                             0, 0, column);
+    }
+    FloatCache::Unpack(raw, q[r]);
+#pragma unroll
+    for (uint32_t c = 0; c < 8; ++c) {
+      q[r][c] *= q_scale;
+      value[r][c] = 0.0f;
+    }
+  }
+  float maximum[Scores::kHeld];
+  float sum[Scores::kHeld];
+  uint32_t limit[Scores::kHeld];  // last position that the row sees
+#pragma unroll
+  for (uint32_t j = 0; j < Scores::kHeld; ++j) {
+    maximum[j] = kNothing;
+    sum[j] = 0.0f;
+    limit[j] = w.PositionOf(Scores::ValueOf(lane, j) % kRows);
+  }
+
+  const int32_t* pages = a.page_table + uint64_t{w.seq} * a.page_table_stride;
+  const uint64_t k_bytes = Cache::PlaneBytes(a.page_size, a.head_dim_k);
+  const uint64_t v_bytes = Cache::PlaneBytes(a.page_size, a.head_dim_v);
+  const uint8_t* k_head = static_cast<const uint8_t*>(a.k_pages) + w.kv_head * k_bytes;
+  const uint8_t* v_head = static_cast<const uint8_t*>(a.v_pages) + w.kv_head * v_bytes;
+  const uint32_t runs_per_page = a.page_size / kStep;
+  uint32_t run = w.begin + WaveId();
+  uint32_t page = run < w.end ? static_cast<uint32_t>(pages[run / runs_per_page]) : 0;
+  for (; run < w.end; run += kWaves) {
+    const uint64_t plane = uint64_t{page} * a.n_kv_heads;
+    const uint32_t offset = run % runs_per_page * kStep;
+    // Positions beyond the last were never written: they load the last one's row, and are masked.
+    const uint32_t last_offset = w.last - run * kStep + offset;
+    typename Cache::Raw k[kSteps];
+    typename Cache::Raw v[kSteps];
+#pragma unroll
+    for (uint32_t u = 0; u < kSteps; ++u) {
+      const uint32_t at = offset + u * kGroups + group;
+      const uint32_t from = at < last_offset ? at : last_offset;
+      k[u] = typename Cache::Raw{};
+      v[u] = typename Cache::Raw{};
+      if (has_k) k[u] = Cache::Load(k_head + plane * k_bytes, from, a.head_dim_k, column);
+      if (has_v) v[u] = Cache::Load(v_head + plane * v_bytes, from, a.head_dim_v, column);
+    }
+    if (run + kWaves < w.end) page = static_cast<uint32_t>(pages[(run + kWaves) / runs_per_page]);
+
+    float score[kSteps * kRows];
+#pragma unroll
+    for (uint32_t u = 0; u < kSteps; ++u) {
+      float key[8];
+      Cache::Unpack(k[u], key);
+#pragma unroll
+      for (uint32_t r = 0; r < kRows; ++r) {
+        float dot = q[r][0] * key[0];
+#pragma unroll
+        for (uint32_t c = 1; c < 8; ++c) dot = Fma(q[r][c], key[c], dot);
+        score[u * kRows + r] = dot;
+      }
+    }
+    SumSpread<kLanes>(score);
+
+    bool grew = false;
+    float larger[Scores::kHeld];
+#pragma unroll
+    for (uint32_t j = 0; j < Scores::kHeld; ++j) {
+      const uint32_t u = Scores::ValueOf(lane, j) / kRows;
+      const uint32_t position = run * kStep + u * kGroups + group;
+      if (a.softcap > 0.0f) score[j] = a.softcap * kLog2E * Tanh(score[j]);
+      const bool seen = position <= limit[j] && position >= FirstVisible(a, limit[j]);
+      score[j] = seen ? score[j] : kMasked;
+      // The lanes that differ in the step but not in the row.
+      float most = score[j];
+#pragma unroll
+      for (uint32_t mask = kLanes / 2; mask >= kLanes / kSteps; mask /= 2) {
+        const float other = ShuffleXor(most, mask);
+        most = most > other ? most : other;
+      }
+      larger[j] = most > maximum[j] ? most : maximum[j];
+      grew = grew || larger[j] > maximum[j];
+    }
+    if (Ballot(grew) != 0) {
+      float keep[Scores::kHeld];
+#pragma unroll
+      for (uint32_t j = 0; j < Scores::kHeld; ++j) {
+        keep[j] = FastExp2(maximum[j] - larger[j]);
+        maximum[j] = larger[j];
+        sum[j] *= keep[j];
+      }
+#pragma unroll
+      for (uint32_t r = 0; r < kRows; ++r) {
+        const float row_keep = Shuffle(keep[Scores::SlotOf(r)], group * kLanes + Scores::LaneOf(r));
+#pragma unroll
+        for (uint32_t c = 0; c < 8; ++c) value[r][c] *= row_keep;
+      }
+    }
+#pragma unroll
+    for (uint32_t j = 0; j < Scores::kHeld; ++j) {
+      score[j] = FastExp2(score[j] - maximum[j]);
+      sum[j] += score[j];
+    }
+#pragma unroll
+    for (uint32_t u = 0; u < kSteps; ++u) {
+      float column_values[8];
+      Cache::Unpack(v[u], column_values);
+#pragma unroll
+      for (uint32_t r = 0; r < kRows; ++r) {
+        const uint32_t i = u * kRows + r;
+        const float weight = Shuffle(score[Scores::SlotOf(i)], group * kLanes + Scores::LaneOf(i));
+#pragma unroll
+        for (uint32_t c = 0; c < 8; ++c) value[r][c] = Fma(weight, column_values[c], value[r][c]);
+      }
+    }
+  }
+
+  const uint32_t part = WaveId() * kGroups + group;
+#pragma unroll
+  for (uint32_t j = 0; j < Scores::kHeld; ++j) {
+#pragma unroll
+    for (uint32_t mask = kLanes / 2; mask >= kLanes / kSteps; mask /= 2)
+      sum[j] += ShuffleXor(sum[j], mask);
+    const uint32_t i = Scores::ValueOf(lane, j);
+    if (i < kRows) {  // the lanes of step 0
+      shared.maximum[part][i] = maximum[j];
+      shared.sum[part][i] = sum[j];
+    }
+  }
+#pragma unroll
+  for (uint32_t r = 0; r < kRows; ++r) {
+#pragma unroll
+    for (uint32_t c = 0; c < 8; ++c) shared.value[part][r][column + c] = value[r][c];
+  }
+}
+
+// The row's result from the maximum, sum and weighted value over all positions.
+RF_DEVICE float Finish(const gpu::AttentionArgs& a, uint32_t head, float maximum, float sum,
+                       float value) {
+  if (a.sinks == nullptr) return value / sum;
+  const float sink = a.sinks[head] * kLog2E;
+  const float larger = sink > maximum ? sink : maximum;
+  const float keep = FastExp2(maximum - larger);
+  return value * keep / (sum * keep + FastExp2(sink - larger));
+}
+
+// Merges `parts` partial results of one row; stride: floats from one part to the next.
+struct Merged {
+  float maximum;
+  float sum;
+};
+
+RF_DEVICE Merged MergeSums(const float* maximum, const float* sum, uint32_t parts,
+                           uint64_t stride) {
+  Merged m{kNothing, 0.0f};
+  for (uint32_t i = 0; i < parts; ++i)
+    m.maximum = maximum[i * stride] > m.maximum ? maximum[i * stride] : m.maximum;
+  for (uint32_t i = 0; i < parts; ++i)
+    m.sum = Fma(sum[i * stride], FastExp2(maximum[i * stride] - m.maximum), m.sum);
+  return m;
+}
+
+RF_DEVICE float MergeValues(const float* value, const float* maximum, float most, uint32_t parts,
+                            uint64_t value_stride, uint64_t stride) {
+  float mixed = 0.0f;
+#pragma unroll 4
+  for (uint32_t i = 0; i < parts; ++i)
+    mixed = Fma(value[i * value_stride], FastExp2(maximum[i * stride] - most), mixed);
+  return mixed;
+}
+
+// Merges the parts of a block, and of all splits in the block that finishes last, into `out`.
+template <uint32_t kRows, uint32_t kLanes>
+RF_DEVICE void Merge(const AttentionDecodeArgs& args, const Work& w,
+                     DecodeShared<kRows, kLanes>& shared) {
+  using Shared = DecodeShared<kRows, kLanes>;
+  const gpu::AttentionArgs& a = args.a;
+  // A row: head_dim_v values; then all maxima, then all sums of the block.
+  const uint64_t block_floats = kRows * (uint64_t{a.head_dim_v} + 2);
+  const uint64_t block = uint64_t{BlockIdY()} * GridDim() + BlockId();
+  float* partial = args.partials + block * block_floats;
+  constexpr uint32_t kStride = kLanes * 8;
+  for (uint32_t r = 0; r < w.n_rows; ++r) {
+    const float* maximum = &shared.maximum[0][r];
+    const Merged m = MergeSums(maximum, &shared.sum[0][r], Shared::kParts, kRows);
+    for (uint32_t c = ThreadId(); c < a.head_dim_v; c += kThreads) {
+      const float value = MergeValues(&shared.value[0][r][c], maximum, m.maximum, Shared::kParts,
+                                      kRows * kStride, kRows);
+      if (w.splits == 1) {
+        const uint64_t row = w.StepRow(a, r);
+        a.out[row * a.head_dim_v + c] =
+            Finish(a, static_cast<uint32_t>(row % a.n_heads), m.maximum, m.sum, value);
+      } else {
+        partial[r * a.head_dim_v + c] = value;
+      }
+    }
+    if (w.splits != 1 && ThreadId() == 0) {
+      partial[kRows * a.head_dim_v + r] = m.maximum;
+      partial[kRows * a.head_dim_v + kRows + r] = m.sum;
+    }
+  }
+  if (w.splits == 1) return;
+
+  DeviceFence();
+  BlockBarrier();
+  if (ThreadId() == 0) {
+    const uint32_t row_block = BlockId() / args.n_splits;  // with the KV head
+    uint32_t* counter =
+        args.counters + uint64_t{BlockIdY()} * (GridDim() / args.n_splits) + row_block;
+    shared.is_last = AtomicAdd(counter, 1u) == w.splits - 1 ? 1 : 0;
+    if (shared.is_last != 0) StoreRelease(counter, 0);
+  }
+  BlockBarrier();
+  if (shared.is_last == 0) return;
+  DeviceFence();
+  const float* first = args.partials + (block - BlockId() % args.n_splits) * block_floats;
+  for (uint32_t r = 0; r < w.n_rows; ++r) {
+    const float* maximum = first + kRows * a.head_dim_v + r;
+    const Merged m = MergeSums(maximum, maximum + kRows, w.splits, block_floats);
+    for (uint32_t c = ThreadId(); c < a.head_dim_v; c += kThreads) {
+      const float value = MergeValues(first + r * a.head_dim_v + c, maximum, m.maximum, w.splits,
+                                      block_floats, block_floats);
+      const uint64_t row = w.StepRow(a, r);
+      a.out[row * a.head_dim_v + c] =
+          Finish(a, static_cast<uint32_t>(row % a.n_heads), m.maximum, m.sum, value);
+    }
+  }
+}
+
+template <typename Cache, uint32_t kRows, uint32_t kLanes, uint32_t kSteps>
+RF_DEVICE void Decode(const AttentionDecodeArgs& args) {
+  DecodeShared<kRows, kLanes>& shared = SharedBlock<DecodeShared<kRows, kLanes>>();
+  for (uint32_t pass = 0;; ++pass) {
+    const Work w = FindWork<kRows, kSteps * kWaveSize / kLanes>(args, pass);
+    if (w.n_rows == 0) return;
+    Accumulate<Cache, kRows, kLanes, kSteps>(args.a, w, shared);
+    BlockBarrier();
+    Merge(args, w, shared);
+    BlockBarrier();
+  }
+}
+
+}  // namespace
+
+// Names: cache type, rows that share a load, lanes that share a position.
+#define RF_DECODE(type, Cache, cache_type, rows, lanes)                                         \
+  RF_KERNEL(attention_decode_##type##_r##rows##_l##lanes, gpu::AttentionDecodeArgs, kThreads) { \
+    Decode<Cache, rows, lanes, gpu::DecodeSteps(cache_type, rows, lanes, kWaveSize)>(args);     \
+  }
+
+RF_DECODE(f16, HalfCache, gpu::kCacheF16, 1, 8)
+RF_DECODE(f16, HalfCache, gpu::kCacheF16, 1, 16)
+RF_DECODE(f16, HalfCache, gpu::kCacheF16, 1, 32)
+RF_DECODE(f16, HalfCache, gpu::kCacheF16, 4, 8)
+RF_DECODE(f16, HalfCache, gpu::kCacheF16, 4, 16)
+RF_DECODE(f16, HalfCache, gpu::kCacheF16, 4, 32)
+RF_DECODE(f16, HalfCache, gpu::kCacheF16, 8, 8)
+RF_DECODE(f16, HalfCache, gpu::kCacheF16, 8, 16)
+RF_DECODE(f16, HalfCache, gpu::kCacheF16, 8, 32)
+RF_DECODE(f32, FloatCache, gpu::kCacheF32, 4, 8)
+RF_DECODE(f32, FloatCache, gpu::kCacheF32, 4, 16)
+RF_DECODE(f32, FloatCache, gpu::kCacheF32, 4, 32)
+
+#undef RF_DECODE
+
+}  // namespace rocforge::port
