@@ -21,6 +21,11 @@ using Lengths = std::vector<std::pair<int32_t, int32_t>>;  // {tokens of the ste
 // 10, that is 8e-6 in the exponent and relative in each weight; FastExp2 adds 2^-21. Twice that.
 constexpr float kTolerance = 2e-5f;
 
+// The matrix units take queries and weights as f16. Rounding the queries moves a score by at most
+// 2^-11 * sum |q k| <= 2^-11 * 0.64 * sqrt(256) = 5e-3 and usually by a tenth of it; that moves the
+// result by as much times the mean distance of the values from it, 0.8; weights add 2^-11.
+constexpr float kTileTolerance = 4e-3f;
+
 struct Case {
   int32_t heads = 1;
   int32_t kv_heads = 1;
@@ -124,6 +129,44 @@ TEST_P(AttentionTest, PlainKernelTakesAnySize) {
   for (const auto& [k, v] : {std::pair(1, 3), {33, 64}, {250, 7}})
     Check({.heads = 2, .dim_k = k, .dim_v = v}, {{1, 20}, {3, 5}}, kTolerance);
   Check({.heads = 2, .page_size = 5}, {{1, 20}, {3, 5}}, kTolerance);
+}
+
+const Lengths kPrefill = {{70, 0}, {5, 60}, {33, 31}};
+
+TEST_P(AttentionTest, PrefillByHeadSize) {
+  for (const auto& [k, v] :
+       {std::pair(16, 16), {64, 64}, {72, 40}, {80, 128}, {128, 128}, {136, 72}, {256, 256}})
+    Check({.heads = 2, .dim_k = k, .dim_v = v}, kPrefill, kTileTolerance);
+}
+
+TEST_P(AttentionTest, PrefillByGroupSize) {
+  for (const int32_t group : {3, 4, 7})
+    Check({.heads = 2 * group, .kv_heads = 2}, {{40, 3}, {19, 0}}, kTileTolerance);
+}
+
+TEST_P(AttentionTest, PrefillWithWindowSoftCapAndSinks) {
+  for (const int32_t window : {1, 20, 100}) {
+    Check({.heads = 2, .window = window, .softcap = 2.0f, .sinks = true}, kPrefill, kTileTolerance);
+    Check({.heads = 2, .dim_k = 256, .dim_v = 256, .window = window}, {{50, 90}}, kTileTolerance);
+  }
+  Check({.heads = 4, .kv_heads = 2, .softcap = 1.0f}, kPrefill, kTileTolerance);
+  Check({.heads = 4, .kv_heads = 2, .sinks = true}, kPrefill, kTileTolerance);
+}
+
+// Long prompts beside sequences with one token and with none.
+TEST_P(AttentionTest, PrefillAndDecodeInOneStep) {
+  const Lengths lengths = {{1, 100}, {40, 20}, {1, 0}, {0, 9}, {6, 0}, {1, 33}, {2, 64}};
+  for (const int32_t group : {1, 4})
+    Check({.heads = 2 * group, .kv_heads = 2}, lengths, kTileTolerance);
+  // More sequences than a wave has lanes.
+  Lengths many(70, {1, 2});
+  many[3] = {9, 30};
+  many[68] = {30, 1};
+  Check({.heads = 1}, many, kTileTolerance);
+}
+
+TEST_P(AttentionTest, PrefillOfF32) {
+  Check({.heads = 2, .type = DType::kF32}, kPrefill, kTolerance);
 }
 
 INSTANTIATE_TEST_SUITE_P(Devices, AttentionTest, ::testing::ValuesIn(testing::TestDevices()),

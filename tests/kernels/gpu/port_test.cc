@@ -148,6 +148,16 @@ TEST_P(PortTest, GridBarrierOrdersTheGrid) {
   EXPECT_EQ(out, value);
 }
 
+TEST_P(PortTest, AsyncCopiesArrive) {
+  const auto in = Random(2 * 192 * 4);
+  const auto out = Run("conformance_copy", in, in.size(), 0, {2, 1, 192}, 0);
+  for (uint32_t i = 0; i < in.size(); ++i) {
+    const uint32_t block = i / (192 * 4);
+    const uint32_t chunk = 191 - i / 4 % 192;
+    ASSERT_EQ(out[i], in[block * 192 * 4 + chunk * 4 + i % 4]) << i;
+  }
+}
+
 TEST_P(PortTest, FenceLetsTheLastBlockReadTheOthers) {
   constexpr uint32_t kBlocks = 9;
   const auto in = Random(kBlocks * 64);

@@ -17,6 +17,11 @@ constexpr int32_t kMaxHeadDim = 256;
 constexpr uint32_t kDecodeThreads = 128;
 constexpr std::array<uint32_t, 3> kDecodeRows = {1, 4, 8};
 constexpr uint32_t kMaxDecodeTokens = 4;  // of a sequence; more are cheaper by tiles
+
+constexpr uint32_t kPrefillWaves = 4;
+constexpr uint32_t kPrefillQueries = 64;      // rows of a block
+constexpr uint32_t kPrefillQueriesWide = 32;  // with heads of more than 128 columns
+
 // Blocks per multiprocessor that a step is split into: what the registers let run at once.
 constexpr uint32_t kBlocksPerMultiprocessor = 4;
 
@@ -130,6 +135,47 @@ class Decode {
   uint32_t most_blocks_ = 0;
 };
 
+// The prefill kernel for one op.
+class Prefill {
+ public:
+  // Nothing where no prefill kernel takes this op.
+  static Result<std::optional<Prefill>> Make(const AttentionArgs& args,
+                                             const BindContext& context) {
+    if (args.cache_type == kCacheF32 || args.head_dim_k % 8 != 0 || args.head_dim_v % 8 != 0 ||
+        args.page_size % 32 != 0) {
+      return std::optional<Prefill>();
+    }
+    const uint32_t widest = std::max(args.head_dim_k, args.head_dim_v);
+    const uint32_t columns = widest <= 64 ? 64 : widest <= 128 ? 128 : 256;
+    Prefill prefill;
+    ROCFORGE_ASSIGN_OR_RETURN(
+        prefill.kernel_,
+        context.modules->Find("attention_prefill", Format("attention_prefill_f16_d{}", columns)));
+    prefill.args_.a = args;
+    prefill.queries_ = columns == 256 ? kPrefillQueriesWide : kPrefillQueries;
+    prefill.block_ = kPrefillWaves * static_cast<uint32_t>(context.device->info().wave_size);
+    return std::optional<Prefill>(std::move(prefill));
+  }
+
+  // Serves the sequences of this step with at least min_tokens tokens.
+  Status Launch(const Stream& stream, const StepShape& shape, uint32_t n_tokens,
+                uint32_t min_tokens) const {
+    AttentionPrefillArgs args = args_;
+    args.n_seqs = static_cast<uint32_t>(shape.n_seqs);
+    args.min_tokens = min_tokens;
+    const uint32_t group = args.a.n_heads / args.a.n_kv_heads;
+    // Whole tiles, and one that is not full for each sequence.
+    const uint32_t tiles = n_tokens * group / queries_ + args.n_seqs;
+    return stream.Launch(kernel_, {tiles, args.a.n_kv_heads, block_, false}, &args);
+  }
+
+ private:
+  Kernel kernel_;
+  AttentionPrefillArgs args_{};
+  uint32_t queries_ = 0;
+  uint32_t block_ = 0;
+};
+
 }  // namespace
 
 Result<std::unique_ptr<BoundOp>> BindAttention(const op::Call& call, const RowCount& rows,
@@ -146,6 +192,7 @@ Result<std::unique_ptr<BoundOp>> BindAttention(const op::Call& call, const RowCo
   ROCFORGE_ASSIGN_OR_RETURN(const Kernel plain,
                             context.modules->Find("attention", "attention_plain"));
   ROCFORGE_ASSIGN_OR_RETURN(const std::optional<Decode> decode, Decode::Make(args, context));
+  ROCFORGE_ASSIGN_OR_RETURN(const std::optional<Prefill> prefill, Prefill::Make(args, context));
   const uint32_t plain_block =
       kPlainWaves * static_cast<uint32_t>(context.device->info().wave_size);
   return MakeBoundOp([=](const Stream& stream, const StepShape& shape) {
@@ -156,6 +203,13 @@ Result<std::unique_ptr<BoundOp>> BindAttention(const op::Call& call, const RowCo
     const uint32_t usual_tokens = n_tokens > n_seqs ? n_tokens - n_seqs + 1 : 1;
     if (decode && usual_tokens <= kMaxDecodeTokens)
       return decode->Launch(stream, shape, usual_tokens, n_tokens);
+    if (prefill) {
+      if (decode && n_seqs > 1) {
+        ROCFORGE_RETURN_IF_ERROR(decode->Launch(stream, shape, 1, 1));
+        return prefill->Launch(stream, shape, n_tokens, 2);
+      }
+      return prefill->Launch(stream, shape, n_tokens, 1);
+    }
     return stream.Launch(plain, {n_tokens, args.n_heads, plain_block, false}, &args);
   });
 }

@@ -52,4 +52,11 @@ struct AttentionDecodeArgs {
   uint32_t max_tokens;
 };
 
+// The prefill kernels serve the sequences that have at least min_tokens tokens in the step.
+struct AttentionPrefillArgs {
+  AttentionArgs a;
+  uint32_t n_seqs;
+  uint32_t min_tokens;
+};
+
 }  // namespace rocforge::gpu

@@ -12,6 +12,8 @@ namespace {
 //   Raw Load(plane, position, dim, column)   plane: the positions of one head in one page
 //   void Unpack(Raw, float (&out)[8])
 //   uint64_t PlaneBytes(page_size, dim)
+//   void Fill(to, plane, position, dim, column)   the same eight as f16, in 16 bytes of shared
+//     memory, there after CopyWait and a barrier
 // dim and column are multiples of 8.
 
 RF_DEVICE void UnpackHalves(uint32_t pair, float* out) {
@@ -27,6 +29,10 @@ struct HalfCache {
   RF_MEMBER static Raw Load(const uint8_t* plane, uint32_t position, uint32_t dim,
                             uint32_t column) {
     return *reinterpret_cast<const U32x4*>(plane + 2 * (position * dim + column));
+  }
+  RF_MEMBER static void Fill(U32x4* to, const uint8_t* plane, uint32_t position, uint32_t dim,
+                             uint32_t column) {
+    CopyAsync(to, reinterpret_cast<const U32x4*>(plane + 2 * (position * dim + column)));
   }
   RF_MEMBER static void Unpack(const Raw& raw, float (&out)[8]) {
     UnpackHalves(raw.x, out);

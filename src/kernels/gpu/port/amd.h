@@ -123,6 +123,10 @@ RF_DEVICE void StoreRelease(uint32_t* p, uint32_t v) {
   __scoped_atomic_store_n(p, v, __ATOMIC_RELEASE, __MEMORY_SCOPE_DEVICE);
 }
 
+// Through registers: the device's own path from memory to LDS moves 4 bytes a lane.
+RF_DEVICE void CopyAsync(U32x4* shared, const U32x4* from) { *shared = *from; }
+RF_DEVICE void CopyWait() {}
+
 RF_DEVICE void DeviceFence() { __builtin_amdgcn_fence(__ATOMIC_ACQ_REL, "agent"); }
 
 // Arrivals are counted up; the barrier of round r is open when r * n_blocks have arrived.

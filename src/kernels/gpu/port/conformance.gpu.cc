@@ -141,6 +141,22 @@ RF_KERNEL(conformance_grid_barrier, ConformanceArgs, 256) {
 }
 
 namespace {
+struct Copies {
+  U32x4 chunks[256];
+};
+}  // namespace
+
+// out = in with the 16-byte chunks of each block reversed, through CopyAsync; n is ignored.
+RF_KERNEL(conformance_copy, ConformanceArgs, 256) {
+  Copies& shared = SharedBlock<Copies>();
+  const uint32_t i = GlobalThread();
+  CopyAsync(&shared.chunks[ThreadId()], reinterpret_cast<const U32x4*>(args.in) + i);
+  CopyWait();
+  BlockBarrier();
+  reinterpret_cast<U32x4*>(args.out)[i] = shared.chunks[BlockDim() - 1 - ThreadId()];
+}
+
+namespace {
 struct LastBlock {
   uint32_t is_last;
 };

@@ -126,6 +126,13 @@ RF_DEVICE void StoreRelease(uint32_t* p, uint32_t v) {
   asm volatile("st.release.gpu.global.u32 [%0], %1;" ::"l"(p), "r"(v) : "memory");
 }
 
+RF_DEVICE void CopyAsync(U32x4* shared, const U32x4* from) {
+  const auto to = static_cast<uint32_t>(
+      reinterpret_cast<uintptr_t>((__attribute__((address_space(3))) void*)shared));
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(to), "l"(from) : "memory");
+}
+RF_DEVICE void CopyWait() { asm volatile("cp.async.wait_all;" ::: "memory"); }
+
 RF_DEVICE void DeviceFence() { asm volatile("fence.acq_rel.gpu;" ::: "memory"); }
 
 // Arrivals are counted up; the barrier of round r is open when r * n_blocks have arrived.

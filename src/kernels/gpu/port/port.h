@@ -54,6 +54,9 @@
 //   around it will be read soon. May do nothing. uint32_t AtomicAdd(uint32_t*, uint32_t), float
 //   AtomicAdd(float*, float)   relaxed, device scope; the old value. uint32_t LoadAcquire(const
 //   uint32_t*), void StoreRelease(uint32_t*, uint32_t)   device scope.
+//   void CopyAsync(U32x4* shared, const U32x4* from)   16 bytes into shared memory, in the
+//   background where the device can; there for this thread after its CopyWait(), for the block
+//   after the barrier that follows.
 //   void DeviceFence()           what this thread wrote before it, and what barriers and acquiring
 //   loads showed it, is seen by every thread of the device that acquires something written after
 //   it. A thread that learned (by an atomic and a barrier) that others have passed their fence, and

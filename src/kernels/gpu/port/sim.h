@@ -114,6 +114,8 @@ RF_DEVICE uint32_t AtomicAdd(uint32_t* p, uint32_t v) {
 RF_DEVICE float AtomicAdd(float* p, float v) { return sim::AtomicAdd(p, v); }
 RF_DEVICE uint32_t LoadAcquire(const uint32_t* p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
 RF_DEVICE void StoreRelease(uint32_t* p, uint32_t v) { __atomic_store_n(p, v, __ATOMIC_RELEASE); }
+RF_DEVICE void CopyAsync(U32x4* shared, const U32x4* from) { *shared = *from; }
+RF_DEVICE void CopyWait() {}
 RF_DEVICE void DeviceFence() { __atomic_thread_fence(__ATOMIC_ACQ_REL); }
 
 RF_DEVICE uint64_t Clock() { return sim::Clock(); }
