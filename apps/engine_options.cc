@@ -58,6 +58,11 @@ void AddEngineFlags(CLI::App& command, EngineFlags* flags) {
       .add_option("-t,--threads", flags->n_threads, "CPU threads (default: one per physical core)")
       ->type_name("N")
       ->check(CLI::Range(1, 1024).description(""));
+  command
+      .add_option("-b,--batch", flags->batch,
+                  "most tokens of one step: fewer need less memory, more read prompts faster")
+      ->type_name("N")
+      ->check(CLI::Range(1, 65536).description(""));
   command.add_option("--kv-type", flags->kv_type, "type of the KV cache")
       ->type_name("f16|f32")
       ->check(CLI::IsMember({"f16", "f32"}, CLI::ignore_case).description(""));
@@ -65,6 +70,17 @@ void AddEngineFlags(CLI::App& command, EngineFlags* flags) {
       .add_option("--isa", flags->isa,
                   "force a CPU instruction set: reference, generic, avx2, avx512, neon")
       ->type_name("NAME");
+  command
+      .add_option(
+          "--executor", flags->executor,
+          "on a GPU: one captured graph a step, or op by op (default: graph where it works)")
+      ->type_name("auto|graph|eager")
+      ->check(CLI::IsMember({"auto", "graph", "eager"}).description(""));
+  command
+      .add_option("--self-check", flags->self_check,
+                  "on a GPU: compare ops with the CPU after loading (auto: some, on: all)")
+      ->type_name("auto|on|off")
+      ->check(CLI::IsMember({"auto", "on", "off"}).description(""));
   AddPassFlag(command, &flags->disabled_passes);
 }
 
@@ -88,6 +104,9 @@ Result<engine::EngineOptions> ToEngineOptions(const EngineFlags& flags) {
   options.n_threads = flags.n_threads;
   ROCFORGE_ASSIGN_OR_RETURN(options.kv_type, ParseDType(flags.kv_type));
   options.isa = flags.isa;
+  options.executor = flags.executor;
+  ROCFORGE_ASSIGN_OR_RETURN(options.self_check, engine::ParseSelfCheck(flags.self_check));
+  if (flags.batch > 0) options.max_batch_tokens = flags.batch;
   options.passes.disabled = flags.disabled_passes;
   return options;
 }

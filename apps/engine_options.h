@@ -18,8 +18,11 @@ struct EngineFlags {
   std::string device;
   int32_t n_ctx = 0;
   int32_t n_threads = 0;
+  int32_t batch = 0;  // 0: the command's own
   std::string kv_type = "f16";
   std::string isa;
+  std::string executor = "auto";
+  std::string self_check = "auto";
   std::vector<std::string> disabled_passes;
 };
 
@@ -30,7 +33,8 @@ CLI::Validator AtLeast(int64_t least);
 void AddModelFlag(CLI::App& command, std::string* model);
 // --disable-pass.
 void AddPassFlag(CLI::App& command, std::vector<std::string>* disabled);
-// The model, --device, --threads, --kv-type, --isa, --disable-pass.
+// The model, --device, --threads, --batch, --kv-type, --isa, --executor, --self-check,
+// --disable-pass.
 void AddEngineFlags(CLI::App& command, EngineFlags* flags);
 // --ctx, for commands where it is the size of the context.
 void AddContextFlag(CLI::App& command, EngineFlags* flags);

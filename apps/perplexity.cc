@@ -250,7 +250,7 @@ Status Perplexity(const Flags& flags) {
   if (flags.file.empty()) return InvalidArgument("there is no text: give -f FILE");
   ROCFORGE_ASSIGN_OR_RETURN(engine::EngineOptions options, ToEngineOptions(flags.engine));
   options.n_ctx = flags.n_ctx;
-  options.max_batch_tokens = kMaxBatchTokens;
+  if (flags.engine.batch == 0) options.max_batch_tokens = kMaxBatchTokens;
   options.max_sequences =
       std::clamp(kMaxBatchTokens / std::max(1, flags.n_ctx / 2), 1, kMaxParallelChunks);
   // Rows of logits are bounded in bytes; how long a row is, the file says.
@@ -260,6 +260,7 @@ Status Perplexity(const Flags& flags) {
   const int64_t rows = kMaxLogitBytes / std::max<int64_t>(1, 4 * n_vocab);
   options.max_outputs =
       static_cast<int32_t>(std::clamp<int64_t>(rows, options.max_sequences, kMaxBatchTokens));
+  options.max_outputs = std::min(options.max_outputs, options.max_batch_tokens);
   ROCFORGE_ASSIGN_OR_RETURN(const std::unique_ptr<TextModel> model, LoadTextModel(options, ""));
   ROCFORGE_ASSIGN_OR_RETURN(const std::vector<int32_t> ids, Tokenise(flags, *model));
   if (flags.n_ctx > model->engine().info().n_ctx_train) {

@@ -99,6 +99,13 @@ Status Engine::State::ExtendAll(std::span<const StepItem> items) {
   return {};
 }
 
+Result<SelfCheck> ParseSelfCheck(std::string_view name) {
+  if (name == "off") return SelfCheck::kOff;
+  if (name == "auto") return SelfCheck::kAuto;
+  if (name == "on") return SelfCheck::kOn;
+  return InvalidArgument(Format("unknown self-check '{}'; use off, auto or on", name));
+}
+
 Engine::Engine(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Engine::~Engine() = default;
 
@@ -111,7 +118,13 @@ const gguf::File& Engine::file() const { return *state_->loaded.file; }
 const model::ModelInfo& Engine::info() const { return state_->loaded.model.info; }
 const graph::Plan& Engine::plan() const { return *state_->loaded.plan; }
 const EngineOptions& Engine::options() const { return state_->loaded.options; }
+bool Engine::on_gpu() const { return state_->loaded.gpu.device != nullptr; }
 std::string Engine::device_description() const {
+  if (on_gpu()) {
+    const OpenedGpu& gpu = state_->loaded.gpu;
+    return Format("{} ({}, {}, {})", gpu.device->info().name, gpu.name, gpu.modules->target(),
+                  state_->loaded.executor->mode());
+  }
   return Format("CPU ({} thread{}, {})", options().n_threads, options().n_threads == 1 ? "" : "s",
                 options().isa);
 }
@@ -149,7 +162,7 @@ Status Engine::Truncate(SequenceId sequence, int32_t length) {
   return {};
 }
 
-Status Engine::Step(std::span<const StepItem> items) {
+Status Engine::Step(std::span<const StepItem> items, exec::Wanted wanted) {
   State& s = *state_;
   ROCFORGE_RETURN_IF_ERROR(s.CheckItems(items));
   ROCFORGE_RETURN_IF_ERROR(s.ExtendAll(items));
@@ -159,7 +172,13 @@ Status Engine::Step(std::span<const StepItem> items) {
                   State::OutputsOf(item));
   }
   const op::Step& step = s.builder.Finish();
-  ROCFORGE_RETURN_IF_ERROR(s.loaded.executor->Run(step));
+  s.n_logits = 0;
+  const Status status = s.loaded.executor->Run(step, wanted);
+  if (!status.ok()) {
+    for (size_t i = 0; i < items.size(); ++i)
+      s.sequences[static_cast<size_t>(items[i].sequence)]->Truncate(s.lengths_before[i]);
+    return status;
+  }
   s.n_logits = step.n_outputs;
   const op::Cost cost = s.loaded.executor->LastCost();
   s.counters.steps += 1;
@@ -170,7 +189,7 @@ Status Engine::Step(std::span<const StepItem> items) {
 }
 
 Status Engine::Prefill(SequenceId sequence, std::span<const int32_t> tokens,
-                       const std::function<bool()>& cancelled) {
+                       const std::function<bool()>& cancelled, exec::Wanted wanted) {
   if (tokens.empty()) return InvalidArgument("there are no tokens to feed");
   const auto chunk = static_cast<size_t>(options().max_batch_tokens);
   for (size_t begin = 0; begin < tokens.size(); begin += chunk) {
@@ -179,7 +198,7 @@ Status Engine::Prefill(SequenceId sequence, std::span<const int32_t> tokens,
     const bool last = begin + n == tokens.size();
     const StepItem item{sequence, tokens.subspan(begin, n),
                         last ? LogitsWanted::kLast : LogitsWanted::kNone};
-    ROCFORGE_RETURN_IF_ERROR(Step({&item, 1}));
+    ROCFORGE_RETURN_IF_ERROR(Step({&item, 1}, wanted));
   }
   return {};
 }
@@ -189,10 +208,23 @@ int32_t Engine::n_logits() const { return state_->n_logits; }
 std::span<const float> Engine::logits(int32_t row) const {
   ROCFORGE_CHECK(row >= 0 && row < state_->n_logits);
   const auto n_vocab = static_cast<size_t>(info().n_vocab);
-  return state_->loaded.executor->logits().subspan(static_cast<size_t>(row) * n_vocab, n_vocab);
+  const std::span<const float> all = state_->loaded.executor->logits();
+  ROCFORGE_CHECK(!all.empty());  // the step was run for best tokens only
+  return all.subspan(static_cast<size_t>(row) * n_vocab, n_vocab);
+}
+
+Result<int32_t> Engine::best_token(int32_t row) const {
+  ROCFORGE_CHECK(row >= 0 && row < state_->n_logits);
+  const std::span<const int32_t> tokens = state_->loaded.executor->best_tokens();
+  const int32_t token =
+      tokens.empty() ? exec::BestToken(logits(row)) : tokens[static_cast<size_t>(row)];
+  if (token == exec::kNoBestToken)
+    return DataLoss("the logits are not numbers: the model or its computation is broken");
+  return token;
 }
 
 const EngineCounters& Engine::counters() const { return state_->counters; }
+exec::StepCounters Engine::last_step() const { return state_->loaded.executor->LastCounters(); }
 int64_t Engine::kv_bytes() const { return state_->loaded.kv.bytes(); }
 int64_t Engine::scratch_bytes() const {
   return state_->loaded.executor->arena_bytes() + state_->loaded.executor->scratch_bytes();

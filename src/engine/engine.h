@@ -6,8 +6,10 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "exec/executor.h"
 #include "gguf/reader.h"
 #include "graph/plan.h"
 #include "kernels/op/cost.h"
@@ -16,9 +18,18 @@
 
 namespace rocforge::engine {
 
+// After loading on a GPU, ops are run there and on the CPU and compared.
+enum class SelfCheck : uint8_t {
+  kOff,
+  kAuto,  // first and last layer, and the ops outside of the layers
+  kOn,    // every op
+};
+// "off", "auto", "on"; anything else is kInvalidArgument.
+Result<SelfCheck> ParseSelfCheck(std::string_view name);
+
 struct EngineOptions {
   std::string model_path;
-  std::string device = "auto";  // auto, cpu, gpu, gpu:N
+  std::string device = "auto";  // auto, cpu, gpu, gpu:N; for tests: sim32, sim64
   int32_t n_threads = 0;        // 0: physical cores that the process may use
   int32_t n_ctx = 0;  // tokens that one sequence may hold; 0: the model's own, at most 4096
   int32_t max_sequences = 1;
@@ -26,6 +37,8 @@ struct EngineOptions {
   int32_t max_outputs = 0;         // rows of logits of one step; 0: as max_batch_tokens
   DType kv_type = DType::kF16;     // kF16 or kF32
   std::string isa;                 // force a CPU instruction set; empty: the best one
+  std::string executor = "auto";   // on a GPU: auto, eager, graph (exec/gpu_executor.h)
+  SelfCheck self_check = SelfCheck::kAuto;
   graph::PassOptions passes;
   std::function<void(double fraction)> on_load_progress;  // [0, 1], from the loading thread
 };
@@ -62,8 +75,11 @@ class Engine {
   const gguf::File& file() const;
   const model::ModelInfo& info() const;
   const graph::Plan& plan() const;
-  const EngineOptions& options() const;    // with every 0 and "auto" replaced by what was chosen
-  std::string device_description() const;  // "CPU (2 threads, avx512)"
+  const EngineOptions& options() const;  // with every 0 and "auto" replaced by what was chosen
+  // "CPU (2 threads, avx512)", "NVIDIA H200 (gpu:0, sm_90a, graph)"; from the driver, so to be
+  // escaped where it is shown.
+  std::string device_description() const;
+  bool on_gpu() const;
 
   // kResourceExhausted when all max_sequences are in use.
   Result<SequenceId> NewSequence();
@@ -74,21 +90,27 @@ class Engine {
 
   // Appends the items' tokens and computes the wanted logits. Items name distinct sequences;
   // together they have at most max_batch_tokens tokens (kInvalidArgument). kResourceExhausted when
-  // a sequence would pass n_ctx or no page is free: then nothing has changed.
-  Status Step(std::span<const StepItem> items);
+  // a sequence would pass n_ctx or no page is free; kUnavailable if the device fails. After an
+  // error the sequences are as long as before. `wanted`: rows of logits, or only the best token of
+  // each.
+  Status Step(std::span<const StepItem> items, exec::Wanted wanted = exec::Wanted::kLogits);
   // Step for one sequence in chunks of max_batch_tokens; logits only of the last token. `cancelled`
   // (may be null) is asked between chunks: kCancelled, with the chunks so far kept.
   Status Prefill(SequenceId sequence, std::span<const int32_t> tokens,
-                 const std::function<bool()>& cancelled);
+                 const std::function<bool()>& cancelled,
+                 exec::Wanted wanted = exec::Wanted::kLogits);
 
-  // Logits of the last step, one row of n_vocab per wanted token, in order of items and tokens.
-  // Valid until the next.
+  // Results of the last step, valid until the next: one row per token whose logits were wanted, in
+  // order of items and tokens. logits() if the step was run for them, [n_vocab]; best_token() in
+  // either case: kDataLoss if the row has a NaN or an infinity, or no token is possible.
   int32_t n_logits() const;
   std::span<const float> logits(int32_t row) const;
+  Result<int32_t> best_token(int32_t row) const;
 
   const EngineCounters& counters() const;
-  int64_t kv_bytes() const;       // reserved for the cache
-  int64_t scratch_bytes() const;  // activations and kernel scratch
+  exec::StepCounters last_step() const;  // what it asked of the GPU driver
+  int64_t kv_bytes() const;              // reserved for the cache
+  int64_t scratch_bytes() const;         // activations and kernel scratch
 
   // For profilers: see exec::OpObserver.
   void SetOpObserver(

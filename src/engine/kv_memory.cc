@@ -16,20 +16,43 @@ int64_t PhysicalMemoryBytes() {
   return int64_t{::sysconf(_SC_PHYS_PAGES)} * ::sysconf(_SC_PAGE_SIZE);
 }
 
+struct LayerBytes {
+  int64_t k;
+  int64_t v;
+};
+
+LayerBytes BytesOf(const graph::KvSpec& spec, DType type, int64_t positions) {
+  const int64_t element_bytes = Info(type).block_bytes;
+  return {AlignUp(positions * spec.n_kv_heads * spec.head_dim_k * element_bytes),
+          AlignUp(positions * spec.n_kv_heads * spec.head_dim_v * element_bytes)};
+}
+
 }  // namespace
+
+int64_t KvBytes(std::span<const graph::KvSpec> layers, DType type, int32_t n_pages,
+                int32_t page_size) {
+  int64_t total = 0;
+  for (const graph::KvSpec& spec : layers) {
+    const LayerBytes bytes = BytesOf(spec, type, int64_t{n_pages} * page_size);
+    total += bytes.k + bytes.v;
+  }
+  return total;
+}
+
+void KvMemory::Place(std::span<const graph::KvSpec> layers, DType type, int32_t n_pages,
+                     int32_t page_size, std::byte* at) {
+  for (const graph::KvSpec& spec : layers) {
+    const LayerBytes bytes = BytesOf(spec, type, int64_t{n_pages} * page_size);
+    layers_.push_back(
+        {at, at + bytes.k, type, page_size, spec.n_kv_heads, spec.head_dim_k, spec.head_dim_v});
+    at += bytes.k + bytes.v;
+  }
+}
 
 Result<KvMemory> KvMemory::Allocate(std::span<const graph::KvSpec> layers, DType type,
                                     int32_t n_pages, int32_t page_size) {
-  const int64_t element_bytes = Info(type).block_bytes;
   const int64_t positions = int64_t{n_pages} * page_size;
-  std::vector<std::pair<int64_t, int64_t>> sizes;
-  int64_t total = 0;
-  for (const graph::KvSpec& spec : layers) {
-    const int64_t k = AlignUp(positions * spec.n_kv_heads * spec.head_dim_k * element_bytes);
-    const int64_t v = AlignUp(positions * spec.n_kv_heads * spec.head_dim_v * element_bytes);
-    sizes.emplace_back(k, v);
-    total += k + v;
-  }
+  const int64_t total = KvBytes(layers, type, n_pages, page_size);
   const int64_t memory = PhysicalMemoryBytes();
   if (total > memory) {
     return ResourceExhausted(
@@ -48,24 +71,39 @@ Result<KvMemory> KvMemory::Allocate(std::span<const graph::KvSpec> layers, DType
   }
   kv.data_ = static_cast<std::byte*>(data);
   kv.bytes_ = total;
-  std::byte* at = kv.data_;
-  for (size_t i = 0; i < layers.size(); ++i) {
-    const graph::KvSpec& spec = layers[i];
-    kv.layers_.push_back({at, at + sizes[i].first, type, page_size, spec.n_kv_heads,
-                          spec.head_dim_k, spec.head_dim_v});
-    at += sizes[i].first + sizes[i].second;
-  }
+  kv.Place(layers, type, n_pages, page_size, kv.data_);
+  return kv;
+}
+
+Result<KvMemory> KvMemory::AllocateOnGpu(const std::shared_ptr<const gpu::Device>& device,
+                                         std::span<const graph::KvSpec> layers, DType type,
+                                         int32_t n_pages, int32_t page_size) {
+  KvMemory kv;
+  kv.bytes_ = KvBytes(layers, type, n_pages, page_size);
+  if (kv.bytes_ == 0) return kv;
+  Result<gpu::Buffer> memory = gpu::Buffer::Allocate(device, kv.bytes_);
+  if (!memory.ok()) return memory.status().WithContext("KV cache (a smaller --ctx needs less)");
+  kv.device_ = std::move(*memory);
+  // No kernel reads positions that were not written, but a NaN left there by somebody else would
+  // survive a multiplication by zero.
+  ROCFORGE_ASSIGN_OR_RETURN(const gpu::Stream stream, gpu::Stream::Create(device));
+  ROCFORGE_RETURN_IF_ERROR(stream.Fill(kv.device_.ptr(), 0, kv.bytes_));
+  ROCFORGE_RETURN_IF_ERROR(stream.Synchronize());
+  kv.Place(layers, type, n_pages, page_size,
+           reinterpret_cast<std::byte*>(static_cast<uintptr_t>(kv.device_.ptr())));
   return kv;
 }
 
 KvMemory::KvMemory(KvMemory&& other) noexcept
     : data_(std::exchange(other.data_, nullptr)),
       bytes_(std::exchange(other.bytes_, 0)),
+      device_(std::move(other.device_)),
       layers_(std::move(other.layers_)) {}
 
 KvMemory& KvMemory::operator=(KvMemory&& other) noexcept {
   std::swap(data_, other.data_);
   std::swap(bytes_, other.bytes_);
+  std::swap(device_, other.device_);
   std::swap(layers_, other.layers_);
   return *this;
 }

@@ -4,6 +4,11 @@
 #include <utility>
 
 #include "base/format.h"
+#include "base/log.h"
+#include "engine/gpu_memory.h"
+#include "exec/cpu_executor.h"
+#include "exec/gpu_executor.h"
+#include "exec/self_check.h"
 #include "kernels/cpu/kernels.h"
 
 namespace rocforge::engine {
@@ -13,14 +18,6 @@ namespace {
 // enough that the last, half-empty page of a sequence wastes little.
 constexpr int32_t kPageSize = 32;
 constexpr int32_t kMaxCtx = 1 << 24;
-
-Status CheckDevice(const std::string& device) {
-  if (device == "auto" || device == "cpu") return {};
-  if (device == "gpu" || device.starts_with("gpu:")) {
-    return Unsupported("this build has no GPU backend; use --device cpu");
-  }
-  return InvalidArgument(Format("unknown device '{}'; use auto, cpu, gpu or gpu:N", device));
-}
 
 Status CheckNumbers(const EngineOptions& o) {
   if (o.n_threads < 0 || o.n_threads > 1024)
@@ -43,7 +40,6 @@ Status CheckNumbers(const EngineOptions& o) {
 
 // Replaces every 0 and "auto" by the choice.
 Status Resolve(EngineOptions& o, const model::ModelInfo& info) {
-  o.device = "cpu";
   if (o.n_threads == 0) o.n_threads = UsablePhysicalCores();
   if (o.n_ctx == 0)
     o.n_ctx = static_cast<int32_t>(std::min(model::kDefaultContext, info.n_ctx_train));
@@ -87,11 +83,8 @@ void WarmUp(const gguf::File& file, ThreadPool& pool, const std::function<void(d
   if (progress) progress(1.0);
 }
 
-}  // namespace
-
-Result<Loaded> LoadModel(const EngineOptions& options) {
-  ROCFORGE_RETURN_IF_ERROR(CheckDevice(options.device));
-  ROCFORGE_RETURN_IF_ERROR(CheckNumbers(options));
+// File, model and plan: what every device needs.
+Result<Loaded> OpenModel(const EngineOptions& options) {
   Loaded l;
   l.options = options;
   ROCFORGE_ASSIGN_OR_RETURN(gguf::File file, gguf::File::Open(options.model_path));
@@ -100,7 +93,6 @@ Result<Loaded> LoadModel(const EngineOptions& options) {
   if (!model.ok()) return model.status().WithContext(options.model_path);
   l.model = std::move(*model);
   ROCFORGE_RETURN_IF_ERROR(Resolve(l.options, l.model.info));
-
   ROCFORGE_ASSIGN_OR_RETURN(graph::Plan plan,
                             graph::BuildPlan(l.model.graph, l.options.passes,
                                              {l.options.max_batch_tokens, l.options.max_outputs}));
@@ -108,14 +100,107 @@ Result<Loaded> LoadModel(const EngineOptions& options) {
   l.page_size = kPageSize;
   l.pages_per_sequence = (l.options.n_ctx + kPageSize - 1) / kPageSize;
   l.n_pages = l.pages_per_sequence * l.options.max_sequences;
+  l.pool = std::make_unique<ThreadPool>(l.options.n_threads);
+  return l;
+}
+
+Status LoadOnCpu(Loaded& l) {
   ROCFORGE_ASSIGN_OR_RETURN(
       l.kv, KvMemory::Allocate(l.plan->graph.kv_layers, l.options.kv_type, l.n_pages, kPageSize));
-
-  l.pool = std::make_unique<ThreadPool>(l.options.n_threads);
   ROCFORGE_ASSIGN_OR_RETURN(const cpu::Isa isa, cpu::ParseIsa(l.options.isa));
-  exec::Binding binding{l.model.weights, l.kv.layers(), l.pool.get(), isa};
-  ROCFORGE_ASSIGN_OR_RETURN(l.executor, exec::EagerExecutor::Create(*l.plan, binding));
-  WarmUp(*l.file, *l.pool, options.on_load_progress);
+  const exec::CpuBinding binding{l.model.weights, l.kv.layers(), l.pool.get(), isa};
+  ROCFORGE_ASSIGN_OR_RETURN(l.executor, exec::CpuExecutor::Create(*l.plan, binding));
+  l.options.device = "cpu";
+  WarmUp(*l.file, *l.pool, l.options.on_load_progress);
+  return {};
+}
+
+Status CheckMemory(const Loaded& l, const OpenedGpu& gpu, const GpuWeights& weights) {
+  ROCFORGE_ASSIGN_OR_RETURN(
+      const exec::GpuMemory work,
+      exec::EstimateGpuMemory(*l.plan, *gpu.device, l.options.max_sequences, l.pages_per_sequence));
+  GpuNeed need;
+  need.weights = weights.bytes();
+  need.kv = KvBytes(l.plan->graph.kv_layers, l.options.kv_type, l.n_pages, kPageSize);
+  need.work = work.total();
+  ROCFORGE_ASSIGN_OR_RETURN(need.free, gpu.device->FreeBytes());
+  need.total = gpu.device->info().total_bytes;
+  need.n_ctx = l.options.n_ctx;
+  need.max_sequences = l.options.max_sequences;
+  need.max_batch_tokens = l.options.max_batch_tokens;
+  need.kv_type = l.options.kv_type;
+  return CheckGpuMemory(need).WithContext(gpu.name);
+}
+
+// Everything that can refuse comes before the upload, which takes time. On an error `l` is as
+// before.
+Status LoadOnGpu(Loaded& l, const DeviceRequest& request) {
+  ROCFORGE_ASSIGN_OR_RETURN(const exec::GpuMode mode, exec::ParseGpuMode(l.options.executor));
+  ROCFORGE_ASSIGN_OR_RETURN(OpenedGpu gpu, OpenGpu(request));
+  const auto named = [&](const Status& status) { return status.WithContext(gpu.name); };
+  Result<GpuWeights> planned = GpuWeights::Plan(l.plan->graph, l.model.weights);
+  if (!planned.ok()) return named(planned.status());
+  GpuWeights weights = std::move(*planned);
+  ROCFORGE_RETURN_IF_ERROR(CheckMemory(l, gpu, weights));
+  ROCFORGE_RETURN_IF_ERROR(named(weights.Allocate(gpu.device)));
+  Result<KvMemory> kv = KvMemory::AllocateOnGpu(gpu.device, l.plan->graph.kv_layers,
+                                                l.options.kv_type, l.n_pages, kPageSize);
+  if (!kv.ok()) return named(kv.status());
+  ROCFORGE_RETURN_IF_ERROR(named(weights.UploadVectors(*l.pool)));
+
+  exec::GpuBinding binding;
+  binding.device = gpu.device;
+  binding.modules = gpu.modules.get();
+  binding.weights = weights.Addresses();
+  binding.kv_layers = kv->layers();
+  binding.max_sequences = l.options.max_sequences;
+  binding.page_table_stride = l.pages_per_sequence;
+  binding.mode = mode;
+  Result<std::unique_ptr<exec::GpuExecutor>> executor = exec::GpuExecutor::Create(*l.plan, binding);
+  if (!executor.ok()) return named(executor.status());
+  ROCFORGE_RETURN_IF_ERROR(named(weights.UploadMatrices(*l.pool, l.options.on_load_progress)));
+  if (l.options.self_check != SelfCheck::kOff) {
+    ROCFORGE_ASSIGN_OR_RETURN(const cpu::Isa isa, cpu::ParseIsa(l.options.isa));
+    const exec::SelfCheckInput input{l.plan.get(),
+                                     l.model.weights,
+                                     kv->layers(),
+                                     l.pool.get(),
+                                     isa,
+                                     l.pages_per_sequence,
+                                     l.options.self_check == SelfCheck::kOn};
+    ROCFORGE_RETURN_IF_ERROR(named(exec::CheckGpuAgainstCpu(**executor, gpu.device, input)));
+  }
+  l.options.device = gpu.name;
+  l.gpu = std::move(gpu);
+  l.gpu_weights = std::move(weights);
+  l.kv = std::move(*kv);
+  l.executor = std::move(*executor);
+  return {};
+}
+
+// The CPU in place of a GPU is no secret, except on machines that have no GPU driver at all.
+void SayFallBack(const Status& why) {
+  const LogLevel level = why.code() == StatusCode::kNotFound ? LogLevel::kInfo : LogLevel::kWarn;
+  Log(level, "using the CPU: {} (--device gpu makes this an error, --device cpu says nothing)",
+      why.message());
+}
+
+}  // namespace
+
+Result<Loaded> LoadModel(const EngineOptions& options) {
+  using Kind = DeviceRequest::Kind;
+  ROCFORGE_ASSIGN_OR_RETURN(const DeviceRequest request, ParseDevice(options.device));
+  ROCFORGE_RETURN_IF_ERROR(exec::ParseGpuMode(options.executor).status());
+  ROCFORGE_RETURN_IF_ERROR(CheckNumbers(options));
+  ROCFORGE_ASSIGN_OR_RETURN(Loaded l, OpenModel(options));
+  if (request.kind != Kind::kCpu) {
+    const Status status = LoadOnGpu(l, request);
+    if (status.ok()) return l;
+    // A device that computes wrongly (kInternal) must be heard of, not avoided.
+    if (request.kind != Kind::kAuto || status.code() == StatusCode::kInternal) return status;
+    SayFallBack(status);
+  }
+  ROCFORGE_RETURN_IF_ERROR(LoadOnCpu(l));
   return l;
 }
 

@@ -6,6 +6,8 @@
 
 #include "base/thread_pool.h"
 #include "engine/engine.h"
+#include "engine/gpu_device.h"
+#include "engine/gpu_weights.h"
 #include "engine/kv_memory.h"
 #include "exec/executor.h"
 #include "gguf/reader.h"
@@ -25,8 +27,10 @@ struct Loaded {
   model::Model model;
   std::unique_ptr<graph::Plan> plan;
   std::unique_ptr<ThreadPool> pool;
+  OpenedGpu gpu;           // empty on the CPU
+  GpuWeights gpu_weights;  // empty on the CPU
   KvMemory kv;
-  std::unique_ptr<exec::EagerExecutor> executor;
+  std::unique_ptr<exec::Executor> executor;
 };
 
 // See Engine::Load.

@@ -1,63 +1,80 @@
-// Runs a plan, one op after the other, on the CPU. Binds kernels, weights and memory once; a step
-// then only runs.
+// Runs a plan on a device. Binds kernels, weights and memory once; a step then only runs. One
+// executor per device kind: cpu_executor.h, gpu_executor.h.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <span>
-#include <vector>
+#include <string>
 
-#include "base/thread_pool.h"
-#include "graph/plan.h"
-#include "kernels/cpu/kernels.h"
+#include "kernels/op/call.h"
 #include "kernels/op/cost.h"
 #include "kernels/op/step.h"
 #include "rocforge/status.h"
 
 namespace rocforge::exec {
 
-// What the plan runs on. All memory outlives the executor; weights are read only.
-struct Binding {
-  std::vector<const std::byte*> weights;  // by Graph::weights index: first byte of the part
-  std::vector<op::KvLayer> kv_layers;     // by layer
-  ThreadPool* pool = nullptr;
-  cpu::Isa isa = cpu::Isa::kGeneric;
-};
-
-// Called around every op when set; `node` indexes Plan::graph.nodes.
+// Called after every op when set; `node` indexes Plan::graph.nodes. The operands of `call` are
+// addresses of the device that runs it.
 using OpObserver = std::function<void(size_t node, const op::Call& call, int64_t time_ns)>;
 
-class EagerExecutor {
+// What a step is run for.
+enum class Wanted : uint8_t {
+  kLogits,      // rows of logits
+  kBestTokens,  // only the token with the largest logit of each row
+};
+
+// best_tokens() of a row whose logits have a NaN, an infinity, or nothing but -infinity.
+inline constexpr int32_t kNoBestToken = -1;
+// The same, of one row in the host's memory.
+int32_t BestToken(std::span<const float> logits);
+
+// What one step asked of the driver; all zero on the CPU.
+struct StepCounters {
+  int64_t launches = 0;        // kernels, launched one by one
+  int64_t graph_launches = 0;  // captured graphs
+  int64_t graph_kernels = 0;   // kernels inside of those
+  int64_t captures = 0;        // graphs captured because their shape was new
+  int64_t synchronisations = 0;
+  int64_t allocations = 0;
+  int64_t bytes_to_device = 0;
+  int64_t bytes_to_host = 0;
+};
+
+// Not thread-safe: the thread of the step loop calls it.
+class Executor {
  public:
-  // Checks every call against op.h, finds its kernel and allocates arena and scratch. kUnsupported
-  // names a missing kernel, kResourceExhausted the bytes that could not be had.
-  static Result<std::unique_ptr<EagerExecutor>> Create(const graph::Plan& plan,
-                                                       const Binding& binding);
-  ~EagerExecutor();
-  EagerExecutor(const EagerExecutor&) = delete;
-  EagerExecutor& operator=(const EagerExecutor&) = delete;
+  virtual ~Executor() = default;
+  Executor(const Executor&) = delete;
+  Executor& operator=(const Executor&) = delete;
 
-  // Runs one step to its end. kInvalidArgument if the step is larger than the plan's limits.
-  // Allocates nothing.
-  Status Run(const op::Step& step);
+  // Runs one step to its end. kInvalidArgument if the step is larger than the plan's limits;
+  // kUnavailable or kResourceExhausted, with the driver's words, if the device fails: what the step
+  // would have written is then undefined.
+  virtual Status Run(const op::Step& step, Wanted wanted) = 0;
+  Status Run(const op::Step& step) { return Run(step, Wanted::kLogits); }
 
-  // [n_outputs, n_vocab] of the last step, valid until the next.
-  std::span<const float> logits() const;
+  // Of the last step, valid until the next: logits [n_outputs, n_vocab] if they were wanted, else
+  // empty;
+  virtual std::span<const float> logits() const = 0;
+  // [n_outputs] if those were wanted, else empty. Among equal logits the lowest token.
+  virtual std::span<const int32_t> best_tokens() const = 0;
 
   // Compulsory bytes and operations of the last step, summed over all ops (op::CostOf).
-  op::Cost LastCost() const;
+  virtual op::Cost LastCost() const = 0;
+  virtual StepCounters LastCounters() const = 0;
 
-  void SetObserver(OpObserver observer);
+  // With an observer, ops run one by one and are timed; without, as fast as the device can.
+  virtual void SetObserver(OpObserver observer) = 0;
 
-  int64_t arena_bytes() const;
-  int64_t scratch_bytes() const;
+  virtual int64_t arena_bytes() const = 0;    // activations
+  virtual int64_t scratch_bytes() const = 0;  // of the kernels
+  // How steps run: "eager", "graph".
+  virtual std::string mode() const = 0;
 
- private:
-  struct State;
-  explicit EagerExecutor(std::unique_ptr<State> state);
-  std::unique_ptr<State> state_;
+ protected:
+  Executor() = default;
 };
 
 }  // namespace rocforge::exec

@@ -44,6 +44,20 @@ double GenerateStats::decode_tokens_per_second() const {
 }
 double GenerateStats::decode_bytes_per_second() const { return Rate(decode_bytes, decode_seconds); }
 
+namespace {
+
+// Whether Sampler::Sample would give the token with the largest logit as the model computed it.
+bool TakesBestToken(const GenerateRequest& request, const text::Tokenizer& tokenizer) {
+  constexpr float kGreedy = 1e-6f;  // as Sampler::Sample
+  const sample::SamplerParams& p = request.sampling;
+  return request.logprobs == 0 && p.temperature < kGreedy && p.logit_bias.empty() &&
+         p.repetition_penalty == 1.0f && p.presence_penalty == 0.0f &&
+         p.frequency_penalty == 0.0f && p.dry_multiplier == 0.0f &&
+         tokenizer.suppressed_tokens().empty();
+}
+
+}  // namespace
+
 struct Session::Run {
   const GenerateRequest& request;
   const GenerateCallbacks& callbacks;
@@ -52,6 +66,9 @@ struct Session::Run {
   StopMatcher stops;
   Clock::time_point start;
   size_t n_keep = 0;
+  // What steps are run for: on a GPU the best token can be found there, which saves the way of the
+  // logits.
+  exec::Wanted wanted = exec::Wanted::kLogits;
   std::vector<sample::TokenLogProb> top;
   GenerateOutcome outcome;
 
@@ -159,6 +176,8 @@ Result<GenerateOutcome> Session::Generate(const GenerateRequest& request,
               tokenizer, {.special = request.show_special, .strip_leading_space = begins_text}),
           .stops = std::move(stops),
           .start = start};
+  if (model_->engine().on_gpu() && TakesBestToken(request, tokenizer))
+    run.wanted = exec::Wanted::kBestTokens;
   if (request.context_shift) {
     const size_t wanted =
         request.n_keep < 0 ? request.prompt.size() : static_cast<size_t>(request.n_keep);
@@ -207,7 +226,7 @@ Status Session::FeedPrompt(Run& run) {
   };
   const Status status = run.request.logprobs > 0
                             ? FeedAllLogits(run, rest, cancelled)
-                            : model_->engine().Prefill(sequence_, rest, cancelled);
+                            : model_->engine().Prefill(sequence_, rest, cancelled, run.wanted);
   run.stats().prompt_seconds = SecondsSince(start);
   return status;
 }
@@ -274,7 +293,9 @@ Result<int32_t> Session::NextToken(Run& run) const {
   if (i < run.request.forced.size()) return run.request.forced[i];
   // The last row: a step with all logits has one for each of its tokens.
   const engine::Engine& engine = model_->engine();
-  return run.sampler.Sample(engine.logits(engine.n_logits() - 1));
+  const int32_t row = engine.n_logits() - 1;
+  return run.wanted == exec::Wanted::kBestTokens ? engine.best_token(row)
+                                                 : run.sampler.Sample(engine.logits(row));
 }
 
 bool Session::EndsWith(Run& run, int32_t id) const {
@@ -302,7 +323,7 @@ bool Session::EndsWith(Run& run, int32_t id) const {
 Status Session::FeedToken(Run& run, int32_t id) {
   if (tokens_.size() == n_ctx()) ROCFORGE_RETURN_IF_ERROR(ShiftContext(run));
   const engine::StepItem item{sequence_, {&id, 1}, engine::LogitsWanted::kLast};
-  ROCFORGE_RETURN_IF_ERROR(model_->engine().Step({&item, 1}));
+  ROCFORGE_RETURN_IF_ERROR(model_->engine().Step({&item, 1}, run.wanted));
   tokens_.push_back(id);
   if (run.request.logprobs > 0) ReportLogProbs(run, static_cast<int64_t>(tokens_.size()) - 1, 0);
   return {};
@@ -316,7 +337,8 @@ Status Session::ShiftContext(Run& run) {
   tokens_.erase(first, first + static_cast<std::ptrdiff_t>(dropped));
   ++run.stats().context_shifts;
   const std::span<const int32_t> tail = std::span<const int32_t>(tokens_).subspan(run.n_keep);
-  return tail.empty() ? Status() : engine.Prefill(sequence_, tail, run.callbacks.cancelled);
+  return tail.empty() ? Status()
+                      : engine.Prefill(sequence_, tail, run.callbacks.cancelled, run.wanted);
 }
 
 }  // namespace rocforge::session

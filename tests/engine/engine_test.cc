@@ -23,6 +23,7 @@ class EngineTest : public ::testing::Test {
   EngineOptions Options() const {
     EngineOptions o;
     o.model_path = path_;
+    o.device = "cpu";
     o.n_threads = 2;
     o.kv_type = DType::kF32;
     return o;
@@ -55,6 +56,7 @@ class EngineTest : public ::testing::Test {
 TEST_F(EngineTest, ResolvesItsOptions) {
   EngineOptions o;
   o.model_path = path_;
+  o.device = "cpu";
   double progress = -1;
   o.on_load_progress = [&](double f) {
     EXPECT_GE(f, progress);
@@ -193,8 +195,10 @@ TEST_F(EngineTest, RefusesBadOptions) {
   o.model_path = dir_.File("none.gguf");
   EXPECT_EQ(code(o), StatusCode::kNotFound);
   o = Options();
-  o.device = "gpu";
-  EXPECT_EQ(code(o), StatusCode::kUnsupported);
+  o.device = "gpu:4711";
+  EXPECT_EQ(code(o), StatusCode::kNotFound);
+  o.device = "gpu:";
+  EXPECT_EQ(code(o), StatusCode::kInvalidArgument);
   o.device = "tpu";
   EXPECT_EQ(code(o), StatusCode::kInvalidArgument);
   o = Options();

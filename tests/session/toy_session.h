@@ -37,6 +37,7 @@ class ToySession {
     EXPECT_OK(testing::WriteToyModel(path, toy));
     TextModelOptions options;
     options.engine.model_path = path;
+    options.engine.device = "cpu";
     options.engine.n_ctx = n_ctx;
     options.engine.n_threads = n_threads;
     options.engine.kv_type = DType::kF32;

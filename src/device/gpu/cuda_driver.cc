@@ -19,8 +19,12 @@ constexpr int kAttributeComputeCapabilityMajor = 75;
 constexpr int kAttributeComputeCapabilityMinor = 76;
 constexpr int kAttributeCooperativeLaunch = 95;
 
+// CUfunction_attribute
+constexpr int kFunctionMaxDynamicSharedBytes = 8;
+
 struct CudaOnly {
   int (*init)(unsigned flags) = nullptr;
+  int (*function_set_attribute)(Handle function, int attribute, int value) = nullptr;
   int (*primary_context_retain)(Handle* context, int device) = nullptr;
   int (*context_set_current)(Handle context) = nullptr;
   int (*error_string)(int code, const char** text) = nullptr;
@@ -107,10 +111,14 @@ Status FillCudaApi(void* library, Api* api) {
   CudaOnly& cuda = Cuda();
   s.Get("cuInit", &cuda.init);
   s.Get("cuDevicePrimaryCtxRetain", &cuda.primary_context_retain);
+  s.Get("cuFuncSetAttribute", &cuda.function_set_attribute);
   s.Get("cuCtxSetCurrent", &cuda.context_set_current);
   s.Get("cuGetErrorString", &cuda.error_string);
   cuda.device_attribute = api->device_attribute;
   api->initialise = [] { return Cuda().init(0); };
+  api->allow_shared = [](Handle function, int bytes) {
+    return Cuda().function_set_attribute(function, kFunctionMaxDynamicSharedBytes, bytes);
+  };
   api->make_current = MakeCurrent;
   api->architecture = Architecture;
   api->error_text = ErrorText;

@@ -63,9 +63,18 @@ Result<int64_t> Device::FreeBytes() const {
   return static_cast<int64_t>(free);
 }
 
+DeviceCounters Device::counters() const {
+  const auto read = [](const Counter& counter) { return counter.load(std::memory_order_relaxed); };
+  return {read(counting_.launches),       read(counting_.captured_launches),
+          read(counting_.graph_launches), read(counting_.synchronisations),
+          read(counting_.allocations),    read(counting_.bytes_to_device),
+          read(counting_.bytes_to_host)};
+}
+
 Result<Buffer> Buffer::Allocate(std::shared_ptr<const Device> device, int64_t bytes) {
   Buffer buffer;
   if (bytes > 0) {
+    Device::Count(device->counting_.allocations);
     const Status status = device->Check(
         device->api().memory_allocate(&buffer.ptr_, static_cast<size_t>(bytes)), "allocate");
     if (!status.ok()) {
@@ -101,9 +110,12 @@ Result<PinnedBuffer> PinnedBuffer::Allocate(std::shared_ptr<const Device> device
   PinnedBuffer buffer;
   void* data = nullptr;
   if (bytes > 0) {
+    Device::Count(device->counting_.allocations);
     ROCFORGE_RETURN_IF_ERROR(
-        device->Check(device->api().host_allocate(&data, static_cast<size_t>(bytes), 0),
-                      "allocate pinned memory"));
+        device
+            ->Check(device->api().host_allocate(&data, static_cast<size_t>(bytes), 0),
+                    "allocate pinned memory")
+            .WithContext(FormatBytes(static_cast<uint64_t>(bytes))));
   }
   buffer.data_ = static_cast<std::byte*>(data);
   buffer.bytes_ = bytes;
@@ -171,10 +183,13 @@ Result<Stream> Stream::Create(std::shared_ptr<const Device> device) {
   return stream;
 }
 Stream::Stream(Stream&& other) noexcept
-    : device_(std::move(other.device_)), handle_(std::exchange(other.handle_, nullptr)) {}
+    : device_(std::move(other.device_)),
+      handle_(std::exchange(other.handle_, nullptr)),
+      capturing_(other.capturing_) {}
 Stream& Stream::operator=(Stream&& other) noexcept {
   std::swap(device_, other.device_);
   std::swap(handle_, other.handle_);
+  std::swap(capturing_, other.capturing_);
   return *this;
 }
 Stream::~Stream() {
@@ -182,10 +197,12 @@ Stream::~Stream() {
 }
 
 Status Stream::CopyToDevice(DevicePtr to, std::span<const std::byte> from) const {
+  Device::Count(device_->counting_.bytes_to_device, static_cast<int64_t>(from.size()));
   return device_->Check(device_->api().copy_to_device(to, from.data(), from.size(), handle_),
                         "copy to device");
 }
 Status Stream::CopyToHost(std::span<std::byte> to, DevicePtr from) const {
+  Device::Count(device_->counting_.bytes_to_host, static_cast<int64_t>(to.size()));
   return device_->Check(device_->api().copy_to_host(to.data(), from, to.size(), handle_),
                         "copy to host");
 }
@@ -202,14 +219,21 @@ Status Stream::Fill(DevicePtr to, uint8_t value, int64_t bytes) const {
 Status Stream::Launch(const Kernel& kernel, const LaunchShape& shape, const void* args) const {
   // The drivers read the arguments and do not write them.
   void* arguments[] = {const_cast<void*>(args)};
+  Device::Count(capturing_ ? device_->counting_.captured_launches : device_->counting_.launches);
   const Api& api = device_->api();
-  const int code = shape.cooperative
-                       ? api.launch_cooperative(kernel.function, shape.grid_x, shape.grid_y, 1,
-                                                shape.block, 1, 1, 0, handle_, arguments)
-                       : api.launch(kernel.function, shape.grid_x, shape.grid_y, 1, shape.block, 1,
-                                    1, 0, handle_, arguments, nullptr);
+  const int code =
+      shape.cooperative
+          ? api.launch_cooperative(kernel.function, shape.grid_x, shape.grid_y, 1, shape.block, 1,
+                                   1, shape.shared_bytes, handle_, arguments)
+          : api.launch(kernel.function, shape.grid_x, shape.grid_y, 1, shape.block, 1, 1,
+                       shape.shared_bytes, handle_, arguments, nullptr);
   return code == 0 ? Status() : device_->Check(code, kernel.name.c_str());
 }
+Status AllowShared(const Device& device, const Kernel& kernel, uint32_t bytes) {
+  return device.Check(device.api().allow_shared(kernel.function, static_cast<int>(bytes)),
+                      "allow shared memory");
+}
+
 Status Stream::Record(const Event& event) const {
   return device_->Check(device_->api().event_record(event.handle(), handle_), "record event");
 }
@@ -218,14 +242,18 @@ Status Stream::Wait(const Event& event) const {
                         "wait for event");
 }
 Status Stream::Synchronize() const {
+  Device::Count(device_->counting_.synchronisations);
   return device_->Check(device_->api().stream_synchronize(handle_), "wait for stream");
 }
 
 Status Stream::BeginCapture() const {
-  return device_->Check(device_->api().capture_begin(handle_, kCaptureThreadLocal),
-                        "begin capture");
+  ROCFORGE_RETURN_IF_ERROR(
+      device_->Check(device_->api().capture_begin(handle_, kCaptureThreadLocal), "begin capture"));
+  capturing_ = true;
+  return {};
 }
 Result<Graph> Stream::EndCapture() const {
+  capturing_ = false;
   const Api& api = device_->api();
   Handle captured = nullptr;
   ROCFORGE_RETURN_IF_ERROR(device_->Check(api.capture_end(handle_, &captured), "end capture"));
@@ -238,6 +266,7 @@ Result<Graph> Stream::EndCapture() const {
   return graph;
 }
 Status Stream::Launch(const Graph& graph) const {
+  Device::Count(device_->counting_.graph_launches);
   return device_->Check(device_->api().graph_launch(graph.handle(), handle_), "launch graph");
 }
 

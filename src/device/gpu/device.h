@@ -4,6 +4,7 @@
 // a stream still uses.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -27,6 +28,28 @@ struct DeviceInfo {
   bool cooperative = false;  // can launch grids with a grid barrier
 };
 
+// What was asked of the driver through the objects below since the device was opened. Differences
+// of two readings say what a step cost.
+struct DeviceCounters {
+  int64_t launches = 0;           // kernels, one by one
+  int64_t captured_launches = 0;  // kernels recorded into a graph instead
+  int64_t graph_launches = 0;
+  int64_t synchronisations = 0;
+  int64_t allocations = 0;  // of device and of pinned memory
+  int64_t bytes_to_device = 0;
+  int64_t bytes_to_host = 0;
+
+  DeviceCounters operator-(const DeviceCounters& before) const {
+    return {launches - before.launches,
+            captured_launches - before.captured_launches,
+            graph_launches - before.graph_launches,
+            synchronisations - before.synchronisations,
+            allocations - before.allocations,
+            bytes_to_device - before.bytes_to_device,
+            bytes_to_host - before.bytes_to_host};
+  }
+};
+
 class Device : public std::enable_shared_from_this<Device> {
  public:
   // kInvalidArgument if the driver has no such device.
@@ -43,11 +66,27 @@ class Device : public std::enable_shared_from_this<Device> {
 
   Status Check(int code, const char* call) const { return driver_->Check(code, call); }
 
+  // Thread-safe.
+  DeviceCounters counters() const;
+
  private:
+  friend class Buffer;
+  friend class PinnedBuffer;
+  friend class Stream;
+  using Counter = std::atomic<int64_t>;
+  struct Counting {
+    Counter launches, captured_launches, graph_launches, synchronisations, allocations,
+        bytes_to_device, bytes_to_host;
+  };
+  static void Count(Counter& counter, int64_t n = 1) {
+    counter.fetch_add(n, std::memory_order_relaxed);
+  }
+
   Device() = default;
   std::shared_ptr<const Driver> driver_;
   int ordinal_ = 0;
   DeviceInfo info_;
+  mutable Counting counting_{};  // users hold const devices
 };
 
 // Device memory.
@@ -114,8 +153,13 @@ struct LaunchShape {
   uint32_t grid_x = 1;
   uint32_t grid_y = 1;
   uint32_t block = 1;
-  bool cooperative = false;  // all blocks resident, as a grid barrier needs
+  bool cooperative = false;   // all blocks resident, as a grid barrier needs
+  uint32_t shared_bytes = 0;  // of a kernel with SharedLarge; AllowShared was called for it
 };
+
+// Once per kernel that is launched with shared_bytes. kUnavailable where the device has not as
+// much.
+Status AllowShared(const Device& device, const Kernel& kernel, uint32_t bytes);
 
 // An instantiated graph of captured work.
 class Graph {
@@ -151,7 +195,8 @@ class Stream {
   Status Wait(const Event& event) const;
   Status Synchronize() const;
 
-  // Between the two, calls are recorded instead of run.
+  // Between the two, calls are recorded instead of run. EndCapture must follow, also after an
+  // error.
   Status BeginCapture() const;
   Result<Graph> EndCapture() const;
   Status Launch(const Graph& graph) const;
@@ -159,6 +204,7 @@ class Stream {
  private:
   std::shared_ptr<const Device> device_;
   Handle handle_ = nullptr;
+  mutable bool capturing_ = false;
 };
 
 class Module {

@@ -79,6 +79,18 @@ std::shared_ptr<const Driver> Driver::FromTable(Vendor vendor, std::string libra
   return driver;
 }
 
+std::string FormatVersion(Vendor vendor, int version) {
+  switch (vendor) {
+    case Vendor::kAmd:
+      return Format("{}.{}.{}", version / 10'000'000, version / 100'000 % 100, version % 100'000);
+    case Vendor::kNvidia:
+      return Format("{}.{}", version / 1000, version % 1000 / 10);
+    case Vendor::kSim:
+      break;
+  }
+  return Format("{}", version);
+}
+
 Status Driver::Check(int code, const char* call) const {
   if (code == 0) return {};
   std::string message = Format("{}: {} (error {})", call, api_.error_text(code), code);

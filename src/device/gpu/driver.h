@@ -14,6 +14,9 @@ enum class Vendor : uint8_t { kAmd, kNvidia, kSim };
 
 const char* VendorName(Vendor vendor);  // "AMD", "NVIDIA", "simulator"
 
+// What driver_version reports, for people: 12040 is "12.4" (CUDA), 60342131 "6.3.42131" (HIP).
+std::string FormatVersion(Vendor vendor, int version);
+
 // Immutable; stays loaded for the life of the process, because drivers do not survive dlclose.
 class Driver {
  public:
@@ -31,6 +34,7 @@ class Driver {
   const Api& api() const { return api_; }
   int device_count() const { return device_count_; }
   int version() const { return version_; }  // as the driver reports it
+  std::string version_text() const { return FormatVersion(vendor_, version_); }
 
   // A failed call as a Status: "hipMalloc: out of memory (2)"; out of memory is kResourceExhausted,
   // all else kUnavailable. Ok for 0.

@@ -103,6 +103,7 @@ Status FillHipApi(void* library, Api* api) {
   s.GetOptional("hipGetDevicePropertiesR0600", &hip.properties_r0600);
   s.Get("hipGetDeviceProperties", &hip.properties);
   api->initialise = [] { return Hip().init(0); };
+  api->allow_shared = [](Handle, int) { return 0; };  // nothing to ask for: at most 64 KiB
   api->make_current = [](int device) { return Hip().set_device(device); };
   api->architecture = Architecture;
   api->error_text = ErrorText;

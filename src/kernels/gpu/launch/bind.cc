@@ -25,6 +25,8 @@ Result<std::unique_ptr<BoundOp>> Bind(const op::Call& call, const RowCount& rows
       return BindMoeMatMul(call, rows, context);
     case op::Kind::kGatherRows:
       return BindGatherRows(call, rows, context);
+    case op::Kind::kMoeRoute:
+      return BindMoeRoute(call, rows, context);
     case op::Kind::kMoeCombine:
       return BindMoeCombine(call, rows, context);
     case op::Kind::kRopeTable:

@@ -24,6 +24,7 @@ Result<std::unique_ptr<BoundOp>> BindSoftCap(const op::Call&, const RowCount&, c
 Result<std::unique_ptr<BoundOp>> BindGlu(const op::Call&, const RowCount&, const BindContext&);
 Result<std::unique_ptr<BoundOp>> BindGatherRows(const op::Call&, const RowCount&,
                                                 const BindContext&);
+Result<std::unique_ptr<BoundOp>> BindMoeRoute(const op::Call&, const RowCount&, const BindContext&);
 Result<std::unique_ptr<BoundOp>> BindMoeCombine(const op::Call&, const RowCount&,
                                                 const BindContext&);
 Result<std::unique_ptr<BoundOp>> BindRopeTable(const op::Call&, const RowCount&,

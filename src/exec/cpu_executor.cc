@@ -1,6 +1,9 @@
-#include "exec/executor.h"
+#include "exec/cpu_executor.h"
 
+#include <algorithm>
 #include <chrono>
+#include <cmath>
+#include <limits>
 #include <new>
 #include <string>
 #include <utility>
@@ -38,7 +41,19 @@ struct BoundOp {
 
 }  // namespace
 
-struct EagerExecutor::State {
+int32_t BestToken(std::span<const float> logits) {
+  float best = -std::numeric_limits<float>::infinity();
+  int32_t token = kNoBestToken;
+  for (size_t i = 0; i < logits.size(); ++i) {
+    if (!(logits[i] <= std::numeric_limits<float>::max())) return kNoBestToken;  // NaN, infinity
+    if (!(logits[i] > best)) continue;
+    best = logits[i];
+    token = static_cast<int32_t>(i);
+  }
+  return token;
+}
+
+struct CpuExecutor::State {
   const graph::Plan* plan = nullptr;
   std::vector<op::KvLayer> kv_layers;
   cpu::Context context;
@@ -48,9 +63,11 @@ struct EagerExecutor::State {
   int64_t scratch_bytes = 0;
   op::Cost last_cost;
   int32_t n_outputs = 0;
+  Wanted wanted = Wanted::kLogits;
+  std::vector<int32_t> best_tokens;  // capacity for the largest step
   OpObserver observer;
 
-  op::Operand MakeOperand(graph::ValueId id, const Binding& binding) const {
+  op::Operand MakeOperand(graph::ValueId id, const CpuBinding& binding) const {
     const graph::Value& value = plan->graph.values[static_cast<size_t>(id)];
     op::Operand operand;
     operand.desc = value.At(plan->limits.max_tokens, plan->limits.max_outputs);
@@ -69,11 +86,13 @@ struct EagerExecutor::State {
     return nullptr;
   }
 
-  Status Bind(const graph::Node& node, const Binding& binding, BoundOp& bound);
+  Status Bind(const graph::Node& node, const CpuBinding& binding, BoundOp& bound);
   void SetRows(const op::Step& step);
+  std::span<const float> AllLogits() const;
 };
 
-Status EagerExecutor::State::Bind(const graph::Node& node, const Binding& binding, BoundOp& bound) {
+Status CpuExecutor::State::Bind(const graph::Node& node, const CpuBinding& binding,
+                                BoundOp& bound) {
   bound.n_in = node.in.size();
   for (const auto* list : {&node.in, &node.out}) {
     for (graph::ValueId id : *list) {
@@ -93,7 +112,7 @@ Status EagerExecutor::State::Bind(const graph::Node& node, const Binding& bindin
   return {};
 }
 
-void EagerExecutor::State::SetRows(const op::Step& step) {
+void CpuExecutor::State::SetRows(const op::Step& step) {
   for (BoundOp& bound : ops) {
     for (size_t i = 0; i < bound.operands.size(); ++i) {
       bound.operands[i].desc.rows = bound.rows[i].At(step.n_tokens, step.n_outputs);
@@ -102,11 +121,11 @@ void EagerExecutor::State::SetRows(const op::Step& step) {
   }
 }
 
-EagerExecutor::EagerExecutor(std::unique_ptr<State> state) : state_(std::move(state)) {}
-EagerExecutor::~EagerExecutor() = default;
+CpuExecutor::CpuExecutor(std::unique_ptr<State> state) : state_(std::move(state)) {}
+CpuExecutor::~CpuExecutor() = default;
 
-Result<std::unique_ptr<EagerExecutor>> EagerExecutor::Create(const graph::Plan& plan,
-                                                             const Binding& binding) {
+Result<std::unique_ptr<CpuExecutor>> CpuExecutor::Create(const graph::Plan& plan,
+                                                         const CpuBinding& binding) {
   if (binding.weights.size() != plan.graph.weights.size() ||
       binding.kv_layers.size() != plan.graph.kv_layers.size()) {
     return Internal("the binding does not have the plan's number of weights and layers");
@@ -114,6 +133,7 @@ Result<std::unique_ptr<EagerExecutor>> EagerExecutor::Create(const graph::Plan& 
   auto state = std::make_unique<State>();
   state->plan = &plan;
   state->kv_layers = binding.kv_layers;
+  state->best_tokens.reserve(static_cast<size_t>(plan.limits.max_outputs));
   ROCFORGE_ASSIGN_OR_RETURN(state->arena, Allocate(plan.arena_bytes, "activations"));
   state->ops.resize(plan.graph.nodes.size());  // never resized again: calls point into it
   for (size_t i = 0; i < state->ops.size(); ++i) {
@@ -121,10 +141,10 @@ Result<std::unique_ptr<EagerExecutor>> EagerExecutor::Create(const graph::Plan& 
   }
   ROCFORGE_ASSIGN_OR_RETURN(state->scratch, Allocate(state->scratch_bytes, "kernel scratch"));
   state->context = {binding.pool, state->scratch.get()};
-  return std::unique_ptr<EagerExecutor>(new EagerExecutor(std::move(state)));
+  return std::unique_ptr<CpuExecutor>(new CpuExecutor(std::move(state)));
 }
 
-Status EagerExecutor::Run(const op::Step& step) {
+Status CpuExecutor::Run(const op::Step& step, Wanted wanted) {
   State& s = *state_;
   const graph::PlanLimits& limits = s.plan->limits;
   if (step.n_tokens < 1 || step.n_tokens > limits.max_tokens || step.n_outputs < 0 ||
@@ -136,6 +156,7 @@ Status EagerExecutor::Run(const op::Step& step) {
   s.SetRows(step);
   s.last_cost = {};
   s.n_outputs = step.n_outputs;
+  s.wanted = wanted;
   for (size_t i = 0; i < s.ops.size(); ++i) {
     const BoundOp& bound = s.ops[i];
     if (!bound.call.out.empty() && bound.call.out[0].desc.rows == 0) continue;  // no logits wanted
@@ -152,20 +173,31 @@ Status EagerExecutor::Run(const op::Step& step) {
     s.last_cost.bytes_written += cost.bytes_written;
     s.last_cost.ops += cost.ops;
   }
+  s.best_tokens.clear();
+  if (wanted == Wanted::kBestTokens) {
+    const std::span<const float> all = s.AllLogits();
+    const size_t n_vocab =
+        step.n_outputs == 0 ? 0 : all.size() / static_cast<size_t>(step.n_outputs);
+    for (size_t row = 0; row < static_cast<size_t>(step.n_outputs); ++row)
+      s.best_tokens.push_back(BestToken(all.subspan(row * n_vocab, n_vocab)));
+  }
   return {};
 }
 
-std::span<const float> EagerExecutor::logits() const {
-  const graph::Graph& graph = state_->plan->graph;
-  const auto id = static_cast<size_t>(graph.logits);
-  const auto* data =
-      reinterpret_cast<const float*>(state_->arena.get() + state_->plan->offsets[id]);
-  return {data, static_cast<size_t>(state_->n_outputs * graph.values[id].cols)};
+std::span<const float> CpuExecutor::State::AllLogits() const {
+  const auto id = static_cast<size_t>(plan->graph.logits);
+  const auto* data = reinterpret_cast<const float*>(arena.get() + plan->offsets[id]);
+  return {data, static_cast<size_t>(n_outputs * plan->graph.values[id].cols)};
 }
 
-op::Cost EagerExecutor::LastCost() const { return state_->last_cost; }
-void EagerExecutor::SetObserver(OpObserver observer) { state_->observer = std::move(observer); }
-int64_t EagerExecutor::arena_bytes() const { return state_->plan->arena_bytes; }
-int64_t EagerExecutor::scratch_bytes() const { return state_->scratch_bytes; }
+std::span<const float> CpuExecutor::logits() const {
+  return state_->wanted == Wanted::kLogits ? state_->AllLogits() : std::span<const float>();
+}
+std::span<const int32_t> CpuExecutor::best_tokens() const { return state_->best_tokens; }
+
+op::Cost CpuExecutor::LastCost() const { return state_->last_cost; }
+void CpuExecutor::SetObserver(OpObserver observer) { state_->observer = std::move(observer); }
+int64_t CpuExecutor::arena_bytes() const { return state_->plan->arena_bytes; }
+int64_t CpuExecutor::scratch_bytes() const { return state_->scratch_bytes; }
 
 }  // namespace rocforge::exec

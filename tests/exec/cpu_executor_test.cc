@@ -1,4 +1,4 @@
-#include "exec/executor.h"
+#include "exec/cpu_executor.h"
 
 #include <gtest/gtest.h>
 
@@ -32,7 +32,7 @@ class Toy {
         pool_(threads) {
     std::mt19937 random(seed);
     std::normal_distribution<float> normal(0.0f, 0.5f);
-    Binding binding;
+    CpuBinding binding;
     // By value order, which is the same with and without passes.
     for (const graph::Value& v : plan_.graph.values) {
       if (!v.is_weight()) continue;
@@ -53,12 +53,12 @@ class Toy {
     }
     binding.pool = &pool_;
     binding.isa = isa;
-    auto executor = EagerExecutor::Create(plan_, binding);
+    auto executor = CpuExecutor::Create(plan_, binding);
     EXPECT_OK(executor);
     if (executor.ok()) executor_ = std::move(*executor);
   }
 
-  EagerExecutor& executor() { return *executor_; }
+  CpuExecutor& executor() { return *executor_; }
   kv::PagePool& pages() { return pages_; }
 
   // Feeds tokens to each sequence in one step; returns the logits of all of them.
@@ -79,7 +79,7 @@ class Toy {
   ThreadPool pool_;
   std::vector<std::vector<float>> weights_;
   std::vector<std::vector<float>> kv_;
-  std::unique_ptr<EagerExecutor> executor_;
+  std::unique_ptr<CpuExecutor> executor_;
   kv::PagePool pages_{kPages};
   engine::StepBuilder builder_{kMaxTokens, 4, kPages};
 };

@@ -1,0 +1,391 @@
+#include "exec/gpu_executor.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/format.h"
+#include "base/log.h"
+#include "exec/gpu_step.h"
+#include "exec/graph_cache.h"
+#include "kernels/gpu/launch/best_token.h"
+#include "kernels/gpu/launch/bound_op.h"
+#include "kernels/op/check.h"
+
+namespace rocforge::exec {
+namespace {
+
+using gpu::DevicePtr;
+
+void* AsPointer(DevicePtr p) { return reinterpret_cast<void*>(static_cast<uintptr_t>(p)); }
+
+gpu::RowCount ToRowCount(const graph::Rows& rows) {
+  using From = graph::RowUnit;
+  using To = gpu::RowCount::Unit;
+  return {rows.unit == From::kToken    ? To::kToken
+          : rows.unit == From::kOutput ? To::kOutput
+                                       : To::kConstant,
+          rows.count};
+}
+
+// A node with its operands at their device addresses. Rows follow the step where somebody looks.
+struct BoundNode {
+  op::Call call;
+  std::vector<op::Operand> operands;  // inputs, then outputs
+  std::vector<graph::Rows> rows;      // of each operand
+  std::unique_ptr<gpu::BoundOp> op;
+
+  void SetRows(const op::Step& step) {
+    for (size_t i = 0; i < operands.size(); ++i)
+      operands[i].desc.rows = rows[i].At(step.n_tokens, step.n_outputs);
+    call.step = &step;
+  }
+  // Wants logits of no row.
+  bool idle() const { return !call.out.empty() && call.out[0].desc.rows == 0; }
+};
+
+const graph::Value& ValueOf(const graph::Plan& plan, graph::ValueId id) {
+  return plan.graph.values[static_cast<size_t>(id)];
+}
+
+// Calls with the shapes of the largest step; `address` gives each value's place.
+template <typename AddressOf>
+void MakeOperands(const graph::Plan& plan, const graph::Node& node, AddressOf address,
+                  BoundNode& bound) {
+  for (const auto* list : {&node.in, &node.out}) {
+    for (const graph::ValueId id : *list) {
+      const graph::Value& value = ValueOf(plan, id);
+      bound.operands.push_back(
+          {value.At(plan.limits.max_tokens, plan.limits.max_outputs), AsPointer(address(id))});
+      bound.rows.push_back(value.rows);
+    }
+  }
+  const std::span<const op::Operand> all(bound.operands);
+  bound.call = {&node.params, all.first(node.in.size()), all.subspan(node.in.size()), nullptr,
+                nullptr};
+}
+
+int64_t ScratchOf(const graph::Plan& plan, const gpu::Device& device) {
+  int64_t bytes = 0;
+  for (const graph::Node& node : plan.graph.nodes) {
+    BoundNode bound;
+    MakeOperands(plan, node, [](graph::ValueId) { return DevicePtr{0}; }, bound);
+    bytes = std::max(bytes, gpu::ScratchBytes(bound.call, device));
+  }
+  return bytes;
+}
+
+const op::KvLayer* LayerOf(const op::Params& params, const std::vector<op::KvLayer>& layers) {
+  const auto at = [&](int32_t layer) { return &layers[static_cast<size_t>(layer)]; };
+  if (const auto* p = std::get_if<op::KvAppend>(&params)) return at(p->layer);
+  if (const auto* p = std::get_if<op::RopeKvAppend>(&params)) return at(p->append.layer);
+  if (const auto* p = std::get_if<op::Attention>(&params)) return at(p->layer);
+  return nullptr;
+}
+
+}  // namespace
+
+Result<GpuMode> ParseGpuMode(std::string_view name) {
+  if (name == "auto") return GpuMode::kAuto;
+  if (name == "eager") return GpuMode::kEager;
+  if (name == "graph") return GpuMode::kGraph;
+  return InvalidArgument(Format("unknown executor '{}'; use auto, eager or graph", name));
+}
+
+Result<GpuMemory> EstimateGpuMemory(const graph::Plan& plan, const gpu::Device& device,
+                                    int32_t max_sequences, int32_t page_table_stride) {
+  constexpr int64_t kInt = sizeof(int32_t);
+  GpuMemory memory;
+  memory.arena = plan.arena_bytes;
+  memory.scratch = ScratchOf(plan, device);
+  memory.step = kInt * (4 * plan.limits.max_tokens + plan.limits.max_outputs +
+                        max_sequences * (int64_t{page_table_stride} + 2) + 8 * 16) +
+                gpu::BestTokenPartBytes(plan.limits.max_outputs) + kInt * plan.limits.max_outputs;
+  return memory;
+}
+
+struct GpuExecutor::State {
+  const graph::Plan* plan = nullptr;
+  GpuBinding binding;
+  gpu::Stream stream;
+  gpu::Buffer arena;
+  gpu::Buffer scratch;
+  GpuStep step;
+  std::vector<BoundNode> nodes;
+  // The step's results: on the device (best tokens only; logits lie in the arena) and pinned.
+  gpu::Buffer best_parts, best_tokens;
+  gpu::PinnedBuffer host_logits, host_tokens;
+  std::unique_ptr<gpu::BoundOp> find_best;
+  int64_t n_vocab = 0;
+  int32_t page_size = 0;
+
+  GpuMode mode = GpuMode::kAuto;  // kAuto until the first capture has worked
+  GraphCache graphs;
+  std::vector<gpu::Event> events;  // with an observer: one before each node and one at the end
+  OpObserver observer;
+
+  op::Cost last_cost;
+  StepCounters last_counters;
+  int32_t n_outputs = 0;
+  Wanted wanted = Wanted::kLogits;
+
+  DevicePtr AddressOf(graph::ValueId id) const {
+    const graph::Value& value = ValueOf(*plan, id);
+    if (value.is_weight()) return binding.weights[static_cast<size_t>(value.weight)];
+    return arena.ptr() + static_cast<DevicePtr>(plan->offsets[static_cast<size_t>(id)]);
+  }
+
+  Status Allocate();
+  Status BindAll();
+  Status Begin(const op::Step& s, Wanted w);
+  Status EnqueueAll(const gpu::StepShape& shape) const;
+  Status EnqueueObserved(const gpu::StepShape& shape);
+  Status EnqueueGraph(const gpu::StepShape& shape);
+  Status Capture(GraphCache::Entry& entry);
+  Status Finish(const op::Step& s);
+  void Report();
+};
+
+Status GpuExecutor::State::Allocate() {
+  const std::shared_ptr<const gpu::Device>& device = binding.device;
+  const int64_t max_outputs = plan->limits.max_outputs;
+  n_vocab = ValueOf(*plan, plan->graph.logits).cols;
+  page_size = binding.kv_layers.empty() ? 1 : binding.kv_layers[0].page_size;
+  ROCFORGE_ASSIGN_OR_RETURN(stream, gpu::Stream::Create(device));
+  ROCFORGE_ASSIGN_OR_RETURN(step, GpuStep::Create(device, plan->limits, binding.max_sequences,
+                                                  binding.page_table_stride));
+  Result<gpu::Buffer> made = gpu::Buffer::Allocate(device, plan->arena_bytes);
+  if (!made.ok()) return made.status().WithContext("activations (a smaller --batch needs less)");
+  arena = std::move(*made);
+  made = gpu::Buffer::Allocate(device, ScratchOf(*plan, *device));
+  if (!made.ok()) return made.status().WithContext("kernel scratch (a smaller --batch needs less)");
+  scratch = std::move(*made);
+  ROCFORGE_ASSIGN_OR_RETURN(best_parts,
+                            gpu::Buffer::Allocate(device, gpu::BestTokenPartBytes(max_outputs)));
+  const auto token_bytes = max_outputs * static_cast<int64_t>(sizeof(int32_t));
+  ROCFORGE_ASSIGN_OR_RETURN(best_tokens, gpu::Buffer::Allocate(device, token_bytes));
+  ROCFORGE_ASSIGN_OR_RETURN(host_tokens, gpu::PinnedBuffer::Allocate(device, token_bytes));
+  ROCFORGE_ASSIGN_OR_RETURN(
+      host_logits, gpu::PinnedBuffer::Allocate(
+                       device, max_outputs * n_vocab * static_cast<int64_t>(sizeof(float))));
+  return {};
+}
+
+Status GpuExecutor::State::BindAll() {
+  gpu::BindContext context;
+  context.device = binding.device;
+  context.modules = binding.modules;
+  context.step = step.device();
+  context.scratch = scratch.ptr();
+  context.scratch_bytes = scratch.bytes();
+  nodes.resize(plan->graph.nodes.size());  // never resized again: calls point into it
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    const graph::Node& node = plan->graph.nodes[i];
+    BoundNode& bound = nodes[i];
+    MakeOperands(*plan, node, [&](graph::ValueId id) { return AddressOf(id); }, bound);
+    bound.call.kv = LayerOf(node.params, binding.kv_layers);
+    ROCFORGE_RETURN_IF_ERROR(op::CheckCall(bound.call).WithContext(node.name));
+    const graph::ValueId counted = node.out.empty() ? node.in[0] : node.out[0];
+    Result<std::unique_ptr<gpu::BoundOp>> op =
+        gpu::Bind(bound.call, ToRowCount(ValueOf(*plan, counted).rows), context);
+    if (!op.ok()) return op.status().WithContext(node.name);
+    bound.op = std::move(*op);
+  }
+  ROCFORGE_ASSIGN_OR_RETURN(
+      find_best, gpu::BindBestToken(AddressOf(plan->graph.logits), n_vocab, best_parts.ptr(),
+                                    best_tokens.ptr(), context));
+  return {};
+}
+
+GpuExecutor::GpuExecutor(std::unique_ptr<State> state) : state_(std::move(state)) {}
+GpuExecutor::~GpuExecutor() {
+  // What was enqueued may still use the memory; an error has nobody to hear it.
+  static_cast<void>(state_->stream.Synchronize());
+}
+
+Result<std::unique_ptr<GpuExecutor>> GpuExecutor::Create(const graph::Plan& plan,
+                                                         const GpuBinding& binding) {
+  if (binding.weights.size() != plan.graph.weights.size() ||
+      binding.kv_layers.size() != plan.graph.kv_layers.size()) {
+    return Internal("the binding does not have the plan's number of weights and layers");
+  }
+  ROCFORGE_RETURN_IF_ERROR(binding.device->MakeCurrent());
+  auto state = std::make_unique<State>();
+  state->plan = &plan;
+  state->binding = binding;
+  state->mode = binding.mode;
+  ROCFORGE_RETURN_IF_ERROR(state->Allocate());
+  ROCFORGE_RETURN_IF_ERROR(state->BindAll());
+  return std::unique_ptr<GpuExecutor>(new GpuExecutor(std::move(state)));
+}
+
+// Copies the step and sets the operands' rows.
+Status GpuExecutor::State::Begin(const op::Step& s, Wanted w) {
+  last_counters = {};
+  n_outputs = 0;  // no results until the step has succeeded
+  wanted = w;
+  ROCFORGE_RETURN_IF_ERROR(step.Upload(s, stream));
+  for (BoundNode& node : nodes) node.SetRows(s);
+  return {};
+}
+
+Status GpuExecutor::State::EnqueueAll(const gpu::StepShape& shape) const {
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    if (nodes[i].idle()) continue;
+    const Status status = nodes[i].op->Enqueue(stream, shape);
+    if (!status.ok()) return status.WithContext(plan->graph.nodes[i].name);
+  }
+  return wanted == Wanted::kBestTokens ? find_best->Enqueue(stream, shape) : Status();
+}
+
+Status GpuExecutor::State::EnqueueObserved(const gpu::StepShape& shape) {
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    ROCFORGE_RETURN_IF_ERROR(stream.Record(events[i]));
+    if (nodes[i].idle()) continue;
+    const Status status = nodes[i].op->Enqueue(stream, shape);
+    if (!status.ok()) return status.WithContext(plan->graph.nodes[i].name);
+  }
+  ROCFORGE_RETURN_IF_ERROR(stream.Record(events[nodes.size()]));
+  return wanted == Wanted::kBestTokens ? find_best->Enqueue(stream, shape) : Status();
+}
+
+Status GpuExecutor::State::Capture(GraphCache::Entry& entry) {
+  const int64_t before = binding.device->counters().captured_launches;
+  ROCFORGE_RETURN_IF_ERROR(stream.BeginCapture());
+  const Status enqueued = EnqueueAll(entry.key.shape);
+  Result<gpu::Graph> graph = stream.EndCapture();  // also after an error: it ends the capture
+  ROCFORGE_RETURN_IF_ERROR(enqueued);
+  if (!graph.ok()) return graph.status();
+  entry.graph = std::move(*graph);
+  entry.kernels = binding.device->counters().captured_launches - before;
+  entry.captured = true;
+  ++last_counters.captures;
+  return {};
+}
+
+Status GpuExecutor::State::EnqueueGraph(const gpu::StepShape& shape) {
+  bool first = false;
+  GraphCache::Entry& entry = graphs.Find({shape, wanted}, &first);
+  if (first) return EnqueueAll(shape);
+  if (!entry.captured) {
+    const Status captured = Capture(entry);
+    if (!captured.ok()) {
+      if (mode != GpuMode::kAuto) return captured.WithContext("--executor graph");
+      Log(LogLevel::kWarn, "the driver cannot capture graphs ({}); launching op by op",
+          captured.message());
+      mode = GpuMode::kEager;
+      return EnqueueAll(shape);
+    }
+    mode = GpuMode::kGraph;
+  }
+  last_counters.graph_kernels += entry.kernels;
+  return stream.Launch(entry.graph);
+}
+
+Status GpuExecutor::State::Finish(const op::Step& s) {
+  const auto rows = static_cast<size_t>(s.n_outputs);
+  if (rows > 0 && wanted == Wanted::kLogits) {
+    const size_t bytes = rows * static_cast<size_t>(n_vocab) * sizeof(float);
+    ROCFORGE_RETURN_IF_ERROR(
+        stream.CopyToHost(host_logits.bytes().first(bytes), AddressOf(plan->graph.logits)));
+  } else if (rows > 0) {
+    ROCFORGE_RETURN_IF_ERROR(
+        stream.CopyToHost(host_tokens.bytes().first(rows * sizeof(int32_t)), best_tokens.ptr()));
+  }
+  // While the device works.
+  last_cost = {};
+  for (const BoundNode& node : nodes) {
+    if (node.idle()) continue;
+    const op::Cost cost = op::CostOf(node.call);
+    last_cost.bytes_read += cost.bytes_read;
+    last_cost.bytes_written += cost.bytes_written;
+    last_cost.ops += cost.ops;
+  }
+  ROCFORGE_RETURN_IF_ERROR(stream.Synchronize());
+  n_outputs = s.n_outputs;
+  return {};
+}
+
+void GpuExecutor::State::Report() {
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    if (nodes[i].idle()) continue;
+    const Result<double> seconds = events[i + 1].SecondsSince(events[i]);
+    if (seconds.ok()) observer(i, nodes[i].call, static_cast<int64_t>(*seconds * 1e9));
+  }
+}
+
+Status GpuExecutor::Run(const op::Step& step, Wanted wanted) {
+  State& s = *state_;
+  const gpu::DeviceCounters before = s.binding.device->counters();
+  ROCFORGE_RETURN_IF_ERROR(s.Begin(step, wanted));
+  const gpu::StepShape shape = s.step.ShapeOf(step, s.page_size);
+  if (s.observer) {
+    ROCFORGE_RETURN_IF_ERROR(s.EnqueueObserved(shape));
+  } else if (s.mode == GpuMode::kEager || step.n_tokens > GraphCache::kMaxTokens) {
+    ROCFORGE_RETURN_IF_ERROR(s.EnqueueAll(shape));
+  } else {
+    ROCFORGE_RETURN_IF_ERROR(s.EnqueueGraph(shape));
+  }
+  ROCFORGE_RETURN_IF_ERROR(s.Finish(step));
+  const gpu::DeviceCounters cost = s.binding.device->counters() - before;
+  s.last_counters.launches = cost.launches;
+  s.last_counters.graph_launches = cost.graph_launches;
+  s.last_counters.synchronisations = cost.synchronisations;
+  s.last_counters.allocations = cost.allocations;
+  s.last_counters.bytes_to_device = cost.bytes_to_device;
+  s.last_counters.bytes_to_host = cost.bytes_to_host;
+  if (s.observer) s.Report();
+  return {};
+}
+
+Status GpuExecutor::RunStepwise(const op::Step& step, const Visitor& visit) {
+  State& s = *state_;
+  ROCFORGE_RETURN_IF_ERROR(s.Begin(step, Wanted::kLogits));
+  ROCFORGE_RETURN_IF_ERROR(s.stream.Synchronize());
+  const gpu::StepShape shape = s.step.ShapeOf(step, s.page_size);
+  for (size_t i = 0; i < s.nodes.size(); ++i) {
+    const BoundNode& node = s.nodes[i];
+    if (node.idle()) continue;
+    ROCFORGE_RETURN_IF_ERROR(visit(i, node.call, false));
+    Status status = node.op->Enqueue(s.stream, shape);
+    if (status.ok()) status = s.stream.Synchronize();
+    if (!status.ok()) return status.WithContext(s.plan->graph.nodes[i].name);
+    ROCFORGE_RETURN_IF_ERROR(visit(i, node.call, true));
+  }
+  return s.Finish(step);
+}
+
+std::span<const float> GpuExecutor::logits() const {
+  if (state_->wanted != Wanted::kLogits) return {};
+  return {reinterpret_cast<const float*>(state_->host_logits.bytes().data()),
+          static_cast<size_t>(state_->n_outputs * state_->n_vocab)};
+}
+std::span<const int32_t> GpuExecutor::best_tokens() const {
+  if (state_->wanted != Wanted::kBestTokens) return {};
+  return {reinterpret_cast<const int32_t*>(state_->host_tokens.bytes().data()),
+          static_cast<size_t>(state_->n_outputs)};
+}
+
+op::Cost GpuExecutor::LastCost() const { return state_->last_cost; }
+StepCounters GpuExecutor::LastCounters() const { return state_->last_counters; }
+int64_t GpuExecutor::arena_bytes() const { return state_->arena.bytes(); }
+int64_t GpuExecutor::scratch_bytes() const {
+  return state_->scratch.bytes() + state_->step.bytes() + state_->best_parts.bytes();
+}
+std::string GpuExecutor::mode() const {
+  return state_->mode == GpuMode::kEager ? "eager" : "graph";
+}
+
+void GpuExecutor::SetObserver(OpObserver observer) {
+  state_->observer = std::move(observer);
+  while (state_->observer && state_->events.size() < state_->nodes.size() + 1) {
+    Result<gpu::Event> event = gpu::Event::Create(state_->binding.device);
+    if (!event.ok()) {
+      Log(LogLevel::kWarn, "ops are not timed: {}", event.status().message());
+      state_->observer = nullptr;
+      return;
+    }
+    state_->events.push_back(std::move(*event));
+  }
+}
+
+}  // namespace rocforge::exec

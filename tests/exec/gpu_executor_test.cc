@@ -1,0 +1,319 @@
+// The GPU executor against the CPU executor on toy models: on the simulator always, on real devices
+// where there are any.
+#include "exec/gpu_executor.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <random>
+#include <utility>
+#include <vector>
+
+#include "base/format.h"
+#include "engine/gpu_weights.h"
+#include "engine/kv_memory.h"
+#include "engine/step_builder.h"
+#include "exec/cpu_executor.h"
+#include "exec/gpu_step.h"
+#include "exec/graph_cache.h"
+#include "exec/self_check.h"
+#include "kv/page_pool.h"
+#include "tests/graph/graph_test_util.h"
+#include "tests/kernels/gpu/test_device.h"
+#include "tests/testing.h"
+
+namespace rocforge::exec {
+namespace {
+
+using graph::testing::MakeToyGraph;
+using graph::testing::ToyOptions;
+
+constexpr int32_t kPageSize = 32;
+constexpr int32_t kPages = 16;
+constexpr int32_t kMaxTokens = 40;
+constexpr int32_t kMaxSequences = 4;
+
+// The same random model on the CPU and on a GPU.
+class Twins {
+ public:
+  Twins(const std::string& device_name, const ToyOptions& options, GpuMode mode,
+        uint32_t seed = std::random_device{}())
+      : seed_(seed),
+        plan_(graph::BuildPlan(MakeToyGraph(options), {}, {kMaxTokens, kMaxTokens}).value()) {
+    std::normal_distribution<float> normal(0.0f, 0.5f);
+    for (const graph::Value& v : plan_.graph.values) {
+      if (!v.is_weight()) continue;
+      auto& data = weights_.emplace_back(static_cast<size_t>(v.outer * v.rows.count * v.cols));
+      for (float& x : data) x = normal(random_);
+    }
+    for (const std::vector<float>& w : weights_)
+      sources_.push_back(reinterpret_cast<const std::byte*>(w.data()));
+    device_ = testing::OpenTestDevice(device_name).value();
+    MakeCpu();
+    MakeGpu(mode);
+  }
+
+  // Feeds tokens to sequences in one step of both; logits of all tokens.
+  std::pair<std::vector<float>, std::vector<float>> Feed(
+      std::vector<kv::SequencePages*> sequences, const std::vector<std::vector<int32_t>>& tokens) {
+    const op::Step& step = Build(std::move(sequences), tokens);
+    EXPECT_OK(cpu_->Run(step));
+    EXPECT_OK(gpu_->Run(step));
+    return {{cpu_->logits().begin(), cpu_->logits().end()},
+            {gpu_->logits().begin(), gpu_->logits().end()}};
+  }
+
+  const op::Step& Build(std::vector<kv::SequencePages*> sequences,
+                        const std::vector<std::vector<int32_t>>& tokens) {
+    builder_.Begin();
+    for (size_t i = 0; i < sequences.size(); ++i) {
+      const auto n = static_cast<int32_t>(tokens[i].size());
+      EXPECT_OK(sequences[i]->Extend(n));
+      builder_.Add(*sequences[i], tokens[i], n);
+    }
+    return builder_.Finish();
+  }
+
+  Status SelfCheck() {
+    const SelfCheckInput input{&plan_, sources_, gpu_kv_.layers(), &pool_, cpu::BestIsa(),
+                               kPages, true};
+    return CheckGpuAgainstCpu(*gpu_, device_, input);
+  }
+
+  kv::SequencePages NewSequence() { return {&pages_, kPageSize, 200}; }
+  CpuExecutor& cpu() { return *cpu_; }
+  GpuExecutor& gpu() { return *gpu_; }
+  const graph::Plan& plan() const { return plan_; }
+  std::vector<std::vector<float>>& weights() { return weights_; }
+
+ private:
+  void MakeCpu() {
+    cpu_kv_ =
+        engine::KvMemory::Allocate(plan_.graph.kv_layers, DType::kF32, kPages, kPageSize).value();
+    cpu_ = CpuExecutor::Create(plan_, {sources_, cpu_kv_.layers(), &pool_, cpu::BestIsa()}).value();
+  }
+  void MakeGpu(GpuMode mode) {
+    modules_ = gpu::Modules::Load(device_).value();
+    gpu_weights_ = engine::GpuWeights::Plan(plan_.graph, sources_).value();
+    ASSERT_OK(gpu_weights_.Allocate(device_));
+    ASSERT_OK(gpu_weights_.UploadVectors(pool_));
+    double progress = 0;
+    ASSERT_OK(gpu_weights_.UploadMatrices(pool_, [&](double f) { progress = f; }));
+    EXPECT_EQ(progress, 1.0);
+    gpu_kv_ = engine::KvMemory::AllocateOnGpu(device_, plan_.graph.kv_layers, DType::kF32, kPages,
+                                              kPageSize)
+                  .value();
+    auto made = GpuExecutor::Create(plan_, {device_, &modules_, gpu_weights_.Addresses(),
+                                            gpu_kv_.layers(), kMaxSequences, kPages, mode});
+    ASSERT_OK(made);
+    gpu_ = std::move(*made);
+  }
+
+  const uint32_t seed_;
+  const ::testing::ScopedTrace trace_{__FILE__, __LINE__, Format("seed {}", seed_)};
+  std::mt19937 random_{seed_};
+  graph::Plan plan_;
+  ThreadPool pool_{2};
+  std::vector<std::vector<float>> weights_;
+  std::vector<const std::byte*> sources_;
+  std::shared_ptr<gpu::Device> device_;
+  gpu::Modules modules_;
+  engine::KvMemory cpu_kv_, gpu_kv_;
+  engine::GpuWeights gpu_weights_;
+  std::unique_ptr<CpuExecutor> cpu_;
+  std::unique_ptr<GpuExecutor> gpu_;
+  kv::PagePool pages_{kPages};
+  engine::StepBuilder builder_{kMaxTokens, kMaxSequences, kPages};
+};
+
+void ExpectClose(const std::pair<std::vector<float>, std::vector<float>>& results) {
+  const auto& [expected, got] = results;
+  ASSERT_EQ(got.size(), expected.size());
+  ASSERT_FALSE(got.empty());
+  double norm = 0;
+  double error = 0;
+  for (size_t i = 0; i < got.size(); ++i) {
+    ASSERT_TRUE(std::isfinite(got[i])) << i;
+    norm += static_cast<double>(expected[i]) * expected[i];
+    error += static_cast<double>(got[i] - expected[i]) * (got[i] - expected[i]);
+  }
+  // Weights are F32; prefill rounds activations and weights to f16 (2^-11), over two layers.
+  EXPECT_LT(std::sqrt(error / norm), 0.01);
+}
+
+const std::vector<int32_t> kPrompt = {3, 17, 5, 5, 0, 23, 9, 11, 2, 8, 1, 6, 13};
+
+class GpuExecutorTest : public ::testing::TestWithParam<std::string> {
+ protected:
+  void SetUp() override {
+    if (const auto device = testing::OpenTestDevice(GetParam()); !device.ok())
+      GTEST_SKIP() << device.status().message();
+  }
+};
+
+TEST_P(GpuExecutorTest, PrefillDecodeAndRaggedBatchesAgreeWithTheCpu) {
+  for (const ToyOptions& options :
+       {ToyOptions{2, false, false}, {2, true, false}, {1, false, true}}) {
+    Twins twins(GetParam(), options, GpuMode::kAuto);
+    kv::SequencePages a = twins.NewSequence();
+    kv::SequencePages b = twins.NewSequence();
+    ExpectClose(twins.Feed({&a}, {kPrompt}));
+    ExpectClose(twins.Feed({&b, &a}, {{7, 4}, {9, 8, 7}}));
+    for (int32_t i = 0; i < 5; ++i) ExpectClose(twins.Feed({&a, &b}, {{i}, {2 * i + 1}}));
+    a.Clear();
+    b.Clear();
+  }
+}
+
+// One copy each way, one synchronisation, no allocation, and after two steps of a shape one launch.
+TEST_P(GpuExecutorTest, StepsCostWhatTheyShould) {
+  Twins twins(GetParam(), {}, GpuMode::kGraph);
+  kv::SequencePages s = twins.NewSequence();
+  twins.Feed({&s}, {kPrompt});
+  const StepCounters prompt = twins.gpu().LastCounters();
+  EXPECT_EQ(prompt.synchronisations, 1);
+  EXPECT_EQ(prompt.allocations, 0);
+  EXPECT_GE(prompt.launches, 10);
+  const auto n_vocab = static_cast<int64_t>(graph::testing::kToyVocab);
+  EXPECT_EQ(prompt.bytes_to_host, static_cast<int64_t>(kPrompt.size()) * n_vocab * 4);
+  for (int32_t i = 0; i < 4; ++i) {
+    twins.Feed({&s}, {{i}});
+    const StepCounters c = twins.gpu().LastCounters();
+    EXPECT_EQ(c.synchronisations, 1);
+    EXPECT_EQ(c.allocations, 0);
+    EXPECT_EQ(c.bytes_to_host, n_vocab * 4);
+    EXPECT_LT(c.bytes_to_device, 4096);
+    EXPECT_EQ(c.captures, i == 1 ? 1 : 0);
+    EXPECT_EQ(c.graph_launches, i == 0 ? 0 : 1);
+    EXPECT_EQ(c.launches == 0, i > 0);
+    EXPECT_EQ(c.graph_kernels >= 10, i > 0);
+  }
+  s.Clear();
+}
+
+TEST_P(GpuExecutorTest, GraphsAndSingleLaunchesGiveTheSameBits) {
+  std::vector<std::vector<float>> results;
+  for (const GpuMode mode : {GpuMode::kEager, GpuMode::kGraph}) {
+    Twins twins(GetParam(), {}, mode, /*seed=*/42);
+    kv::SequencePages s = twins.NewSequence();
+    std::vector<float>& all = results.emplace_back();
+    for (int32_t i = 0; i < 4; ++i) {
+      const std::vector<float> logits = twins.Feed({&s}, {{i}}).second;
+      all.insert(all.end(), logits.begin(), logits.end());
+    }
+    EXPECT_EQ(twins.gpu().mode(), mode == GpuMode::kEager ? "eager" : "graph");
+    s.Clear();
+  }
+  EXPECT_EQ(results[0], results[1]);
+}
+
+TEST_P(GpuExecutorTest, BestTokensInsteadOfLogits) {
+  Twins twins(GetParam(), {}, GpuMode::kAuto);
+  kv::SequencePages s = twins.NewSequence();
+  kv::SequencePages t = twins.NewSequence();
+  for (int32_t i = 0; i < 4; ++i) {
+    const op::Step& step = twins.Build({&s, &t}, {{i}, {i + 3}});
+    ASSERT_OK(twins.gpu().Run(step));
+    const std::span<const float> logits = twins.gpu().logits();
+    const size_t n_vocab = logits.size() / 2;
+    const std::vector<int32_t> expected = {BestToken(logits.first(n_vocab)),
+                                           BestToken(logits.subspan(n_vocab))};
+    EXPECT_TRUE(twins.gpu().best_tokens().empty());
+    // The same tokens at the same slots again.
+    ASSERT_OK(twins.gpu().Run(step, Wanted::kBestTokens));
+    const std::span<const int32_t> got = twins.gpu().best_tokens();
+    EXPECT_EQ(std::vector<int32_t>(got.begin(), got.end()), expected);
+    EXPECT_TRUE(twins.gpu().logits().empty());
+    EXPECT_EQ(twins.gpu().LastCounters().bytes_to_host, 8);
+    ASSERT_OK(twins.cpu().Run(step, Wanted::kBestTokens));
+    EXPECT_EQ(twins.cpu().best_tokens().size(), 2u);
+  }
+  s.Clear();
+  t.Clear();
+}
+
+TEST_P(GpuExecutorTest, ObserverSeesEveryOp) {
+  Twins twins(GetParam(), {}, GpuMode::kAuto);
+  std::vector<size_t> seen;
+  double bytes = 0;
+  twins.gpu().SetObserver([&](size_t node, const op::Call& call, int64_t time_ns) {
+    seen.push_back(node);
+    EXPECT_GE(time_ns, 0);
+    bytes += op::CostOf(call).bytes();
+  });
+  kv::SequencePages s = twins.NewSequence();
+  ExpectClose(twins.Feed({&s}, {kPrompt}));
+  EXPECT_EQ(seen.size(), twins.plan().graph.nodes.size());
+  EXPECT_NEAR(bytes, twins.gpu().LastCost().bytes(), 1e-6 * bytes);
+  EXPECT_NEAR(bytes, twins.cpu().LastCost().bytes(), 1e-6 * bytes);
+  EXPECT_EQ(twins.gpu().LastCounters().synchronisations, 1);
+  s.Clear();
+}
+
+TEST_P(GpuExecutorTest, RefusesStepsBeyondThePlan) {
+  Twins twins(GetParam(), {}, GpuMode::kAuto);
+  op::Step step;
+  EXPECT_EQ(twins.gpu().Run(step).code(), StatusCode::kInvalidArgument);
+  step.n_tokens = kMaxTokens + 1;
+  EXPECT_EQ(twins.gpu().Run(step).code(), StatusCode::kInvalidArgument);
+  step.n_tokens = 1;
+  step.n_seqs = kMaxSequences + 1;
+  EXPECT_EQ(twins.gpu().Run(step).code(), StatusCode::kInvalidArgument);
+}
+
+TEST_P(GpuExecutorTest, SelfCheckPassesAndNamesTheFirstOpThatDiffers) {
+  Twins twins(GetParam(), {}, GpuMode::kAuto);
+  EXPECT_OK(twins.SelfCheck());
+  // What the CPU now reads is no longer what was uploaded: as if the GPU had computed wrongly.
+  const graph::Graph& graph = twins.plan().graph;
+  for (const graph::Node& node : graph.nodes) {
+    if (node.kind() != op::Kind::kMatMul) continue;
+    const graph::Value& weight = graph.values[static_cast<size_t>(node.in[1])];
+    for (float& x : twins.weights()[static_cast<size_t>(weight.weight)]) x = -x;
+    const Status status = twins.SelfCheck();
+    EXPECT_EQ(status.code(), StatusCode::kInternal);
+    EXPECT_NE(status.message().find(node.name), std::string::npos) << status.message();
+    break;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Devices, GpuExecutorTest, ::testing::ValuesIn(testing::TestDevices()),
+                         [](const auto& device) { return device.param; });
+
+TEST(KvLengthBucket, GrowsInStepsOfAtMostAQuarter) {
+  EXPECT_EQ(KvLengthBucket(1, 4096), 256);
+  EXPECT_EQ(KvLengthBucket(256, 4096), 256);
+  EXPECT_EQ(KvLengthBucket(257, 4096), 512);
+  EXPECT_EQ(KvLengthBucket(1, 96), 96);
+  EXPECT_EQ(KvLengthBucket(4090, 4096), 4096);
+  for (int32_t n = 1; n < 100'000; n += 37) {
+    const int32_t bucket = KvLengthBucket(n, 1 << 20);
+    EXPECT_GE(bucket, n);
+    EXPECT_LE(bucket, std::max(n + 256, n + n / 4));
+    EXPECT_EQ(KvLengthBucket(bucket, 1 << 20), bucket);
+  }
+}
+
+TEST(GraphCache, ForgetsTheOneUnusedForLongest) {
+  GraphCache cache;
+  bool first = false;
+  const auto key = [](int32_t n) { return GraphKey{{n, 1, 1, 256}, Wanted::kLogits}; };
+  for (int32_t n = 0; n < static_cast<int32_t>(GraphCache::kMaxGraphs); ++n) {
+    cache.Find(key(n), &first).captured = true;
+    EXPECT_TRUE(first);
+  }
+  EXPECT_TRUE(cache.Find(key(0), &first).captured);
+  EXPECT_FALSE(first);
+  EXPECT_FALSE(cache.Find(key(1000), &first).captured);  // takes the place of 1
+  EXPECT_TRUE(first);
+  EXPECT_EQ(cache.size(), GraphCache::kMaxGraphs);
+  EXPECT_TRUE(cache.Find(key(0), &first).captured);
+  EXPECT_FALSE(cache.Find(key(1), &first).captured);
+  EXPECT_TRUE(first);
+  cache.Find({{0, 1, 1, 256}, Wanted::kBestTokens}, &first);
+  EXPECT_TRUE(first);
+}
+
+}  // namespace
+}  // namespace rocforge::exec
