@@ -59,6 +59,8 @@ std::optional<BandwidthUse> MeasureBandwidthUse(const session::TextModel& model,
   BandwidthUse use;
   use.bytes_per_s = stats.decode_bytes_per_second();
   use.bytes_per_token = stats.decode_bytes / static_cast<double>(stats.decode_steps);
+  // The ceiling that is measured is the host's.
+  if (model.engine().on_gpu()) return use;
   const Result<std::string> folder = CacheFolder();
   if (!folder.ok()) return use;
   const int n_threads = model.engine().options().n_threads;
