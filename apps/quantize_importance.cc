@@ -24,7 +24,7 @@ uint64_t Hash(std::span<const std::byte> bytes) {
 
 std::vector<float> Floats(std::span<const std::byte> bytes) {
   std::vector<float> values(bytes.size() / sizeof(float));
-  std::memcpy(values.data(), bytes.data(), values.size() * sizeof(float));
+  if (!values.empty()) std::memcpy(values.data(), bytes.data(), values.size() * sizeof(float));
   return values;
 }
 

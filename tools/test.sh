@@ -2,15 +2,18 @@
 # Everything that must hold before a change goes in.
 #   tools/test.sh [STAGE...]     (all stages: rules format release kernels asan tsan fuzz tidy)
 # The last line is "N passed, N failed, N skipped"; exit 1 if anything failed. A failing stage does not stop the
-# others. Time limits of the open-ended stages: ROCFORGE_FUZZ_SECONDS (per target, 20), ROCFORGE_TIDY_SECONDS (180).
+# others. Time limits of the open-ended stages: ROCFORGE_FUZZ_SECONDS (per target, 10), ROCFORGE_TIDY_SECONDS (150).
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 
 all_stages=(rules format release kernels asan tsan fuzz tidy)
-# The suites that share data between threads; the others would only cost time under tsan.
+# Which suites (folders of tests/) run how. Compiling is most of the time, so a suite runs where it shows most: logic
+# and parsers under the address and undefined-behaviour sanitizers, arithmetic and the whole program at full
+# optimisation, kernels both ways, and what shares data between threads under the thread sanitizer.
+# `ctest` in a build folder runs everything that is built there.
+release_suites=(kernels/op kernels/cpu kernels/gpu quant graph exec model engine golden e2e)
+asan_suites=(base prof tensor gguf quant kernels/op kernels/cpu kernels/gpu graph exec kv engine sample text session apps)
 tsan_suites=(base exec)
-# Under the address and undefined-behaviour sanitizers. The other suites are run that way by hand until their time is known.
-asan_suites=(base tensor gguf kv graph exec engine sample kernels/gpu)
 jobs=$(nproc)
 passed=0 failed=0 skipped=0
 summary=()
@@ -87,9 +90,24 @@ stage_rules() {
 
 stage_format() { check "clang-format" tools/format.sh --check; }
 
-stage_release() {
-  if build release; then run_tests release; else count 0 1 0; fi
+# suites PRESET SUITE...: builds and runs these.
+suites() {
+  local preset=$1
+  shift
+  local targets=("${@//\//_}")
+  # Everything else that users or developers run must at least compile.
+  local extra=()
+  if [[ $preset == release ]]; then extra=(rocforge bench_cpu_kernels bench_gpu_kernels); fi
+  if build "$preset" "${targets[@]/#/test_}" "${extra[@]}"; then
+    run_tests "$preset" -R "^($(IFS='|' && echo "$*"))/"
+  else
+    count 0 1 0
+  fi
 }
+
+stage_release() { suites release "${release_suites[@]}"; }
+stage_asan() { UBSAN_OPTIONS=print_stacktrace=1 suites asan-ubsan "${asan_suites[@]}"; }
+stage_tsan() { suites tsan "${tsan_suites[@]}"; }
 
 # What the GPU compilers made of the kernels, read from the objects of the release build.
 stage_kernels() {
@@ -97,30 +115,9 @@ stage_kernels() {
   check "kernel_report" tools/kernel_report --check --build build/release
 }
 
-stage_asan() {
-  local targets=("${asan_suites[@]//\//_}")
-  if build asan-ubsan "${targets[@]/#/test_}"; then
-    local pattern
-    pattern=$(IFS='|' && echo "${asan_suites[*]}")
-    UBSAN_OPTIONS=print_stacktrace=1 run_tests asan-ubsan -R "^($pattern)/"
-  else
-    count 0 1 0
-  fi
-}
-
-stage_tsan() {
-  if build tsan "${tsan_suites[@]/#/test_}"; then
-    local pattern
-    pattern=$(IFS='|' && echo "${tsan_suites[*]}")
-    run_tests tsan -R "^($pattern)/"
-  else
-    count 0 1 0
-  fi
-}
-
 fuzz() {
   local log=build/fuzz.log status=0
-  tools/fuzz.sh "${ROCFORGE_FUZZ_SECONDS:-20}" >"$log" 2>&1 || status=$?
+  tools/fuzz.sh "${ROCFORGE_FUZZ_SECONDS:-10}" >"$log" 2>&1 || status=$?
   grep -E '^(fuzz|  |FINDING|SKIPPED|==)|ERROR|error:' "$log" | head -n 60
   if [[ $status -eq 0 ]] && grep -q '^SKIPPED' "$log"; then status=77; fi
   return $status
@@ -132,7 +129,7 @@ stage_tidy() {
     count 0 1 0
     return
   fi
-  check "clang-tidy" tools/tidy.py --build build/release --seconds "${ROCFORGE_TIDY_SECONDS:-180}"
+  check "clang-tidy" tools/tidy.py --build build/release --seconds "${ROCFORGE_TIDY_SECONDS:-150}"
 }
 
 stages=("$@")

@@ -22,12 +22,25 @@ void* Counted(size_t size, size_t alignment) {
 
 void* operator new(size_t size) { return Counted(size, 1); }
 void* operator new[](size_t size) { return Counted(size, 1); }
+// std::stable_sort asks for its buffer this way; the tests do not run out of memory.
+void* operator new(size_t size, const std::nothrow_t&) noexcept { return Counted(size, 1); }
+void* operator new[](size_t size, const std::nothrow_t&) noexcept { return Counted(size, 1); }
 void* operator new(size_t size, std::align_val_t alignment) {
   return Counted(size, static_cast<size_t>(alignment));
 }
 void* operator new[](size_t size, std::align_val_t alignment) {
   return Counted(size, static_cast<size_t>(alignment));
 }
+void* operator new(size_t size, std::align_val_t alignment, const std::nothrow_t&) noexcept {
+  return Counted(size, static_cast<size_t>(alignment));
+}
+void* operator new[](size_t size, std::align_val_t alignment, const std::nothrow_t&) noexcept {
+  return Counted(size, static_cast<size_t>(alignment));
+}
+// GCC 12 sees free() inlined where our own operator new is not.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wmismatched-new-delete"
+#endif
 void operator delete(void* p) noexcept { std::free(p); }
 void operator delete[](void* p) noexcept { std::free(p); }
 void operator delete(void* p, size_t) noexcept { std::free(p); }

@@ -59,14 +59,14 @@ TEST(JinjaLimitsTest, Steps) {
 
 // Work on long strings counts, not only the number of operations.
 TEST(JinjaLimitsTest, StepsOnLongStrings) {
-  const std::string big = "{% set s = 'ab' * 500000 %}{% for i in range(99999) %}";
+  const std::string big = "{% set s = 'ab' * 500000 %}{% for i in range(19999) %}";
   for (const char* operation :
        {"{{ s == s ~ '' }}", "{{ 'zz' in s }}", "{{ s|length }}", "{{ s.find('zz') }}",
         "{% set t = s|upper|length %}", "{{ s.count('ab') }}", "{{ s|int }}", "{{ s|wordcount }}",
         "{{ s.isalpha() }}", "{{ s < s }}", "{% set t = s.split('x') %}", "{% set t = s|e %}",
         "{{ {s: 1}[s] }}", "{% set t = s|tojson %}", "{% set t = s[::2] %}", "{{ s[-1] }}"}) {
     RenderOptions options = FewSteps();
-    options.max_steps = 1'000'000;
+    options.max_steps = 200'000;
     const auto start = std::chrono::steady_clock::now();
     ExpectExhausted(big + operation + "{% endfor %}", options);
     EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(20)) << operation;

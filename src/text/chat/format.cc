@@ -127,7 +127,7 @@ class PercentFormatter {
     Convert(type, keyed ? *keyed : NextArg(), spec, zero);
   }
 
-  void Convert(char type, const Value& v, FormatSpec spec, bool zero) {
+  void Convert(char type, const Value& v, const FormatSpec& spec, bool zero) {
     switch (type) {
       case 's':
       case 'r':
@@ -181,7 +181,7 @@ class PercentFormatter {
     AppendPadded(out_, utf8, spec, '>');
   }
 
-  void ConvertInt(char type, const Value& v, FormatSpec spec, bool zero) {
+  void ConvertInt(char type, const Value& v, const FormatSpec& spec, bool zero) {
     const bool decimal = type == 'd' || type == 'i' || type == 'u';
     Int i = 0;
     if (v.is_integral()) {

@@ -77,7 +77,7 @@ std::string Group(std::string_view digits, char separator, size_t size) {
 
 // Sign, prefix and digits of a number, padded; zeros and separators go between prefix and digits.
 void AppendNumber(TextBuilder& out, const FormatSpec& spec, bool negative, std::string_view prefix,
-                  std::string digits, size_t group_size) {
+                  const std::string& digits, size_t group_size) {
   std::string head = negative ? "-" : spec.sign == '-' ? "" : std::string(1, spec.sign);
   head += prefix;
   const size_t integer_digits =

@@ -33,8 +33,8 @@ Value RStrip(Runtime& rt, Self self, const Args& args) {
 // Splits at runs of white space, from the front; at most `limit` times (< 0: no limit).
 void SplitAtSpace(ListBuilder& out, Self self, int64_t limit) {
   std::string_view rest = StripSpace(self.string(), true, false);
-  while (!rest.empty()) {
-    if (limit >= 0 && limit-- == 0) {
+  for (; !rest.empty(); --limit) {
+    if (limit == 0) {
       out.Append(Part(self, rest));
       return;
     }
@@ -49,8 +49,8 @@ void SplitAtSpace(ListBuilder& out, Self self, int64_t limit) {
 
 void SplitAtSpaceFromBack(ListBuilder& out, Self self, int64_t limit) {
   std::string_view rest = StripSpace(self.string(), false, true);
-  while (!rest.empty()) {
-    if (limit >= 0 && limit-- == 0) {
+  for (; !rest.empty(); --limit) {
+    if (limit == 0) {
       out.Append(Part(self, rest));
       break;
     }

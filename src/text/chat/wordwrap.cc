@@ -24,8 +24,7 @@ class Wrapper {
  public:
   Wrapper(Runtime& rt, std::string_view line, size_t width, bool break_long_words,
           bool break_on_hyphens)
-      : rt_(rt),
-        text_(ToCodePoints(line)),
+      : text_(ToCodePoints(line)),
         width_(width),
         break_long_words_(break_long_words),
         break_on_hyphens_(break_on_hyphens) {
@@ -144,7 +143,6 @@ class Wrapper {
     word.begin = end;
   }
 
-  Runtime& rt_;
   std::vector<char32_t> text_;
   size_t width_;
   bool break_long_words_;
