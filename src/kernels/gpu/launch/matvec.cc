@@ -1,67 +1,361 @@
-// Launchers of MatMul and MoeMatMul for few rows.
+#include "kernels/gpu/launch/matvec.h"
+
 #include <algorithm>
+#include <string>
+#include <vector>
 
 #include "base/format.h"
 #include "kernels/gpu/launch/launchers.h"
-#include "kernels/gpu/launch/matvec.h"
 #include "kernels/gpu/layout/weights.h"
+#include "kernels/gpu/ops/elementwise_args.h"
 #include "kernels/gpu/ops/matvec_args.h"
+#include "kernels/gpu/ops/quantize_rows_args.h"
 
 namespace rocforge::gpu {
+namespace {
 
-Status FillMatvecWeights(const op::Call& call, size_t first, int32_t n_weights,
-                         const bool* has_bias, MatvecArgs* args) {
-  size_t bias_at = first + static_cast<size_t>(n_weights);
-  for (int32_t i = 0; i < n_weights; ++i) {
-    const op::Operand& w = call.in[first + static_cast<size_t>(i)];
-    if (!CanPack(w.desc.dtype))
-      return Unsupported(Format("weights of type {} on a GPU", Name(w.desc.dtype)));
-    args->weight[i] = DescribeWeight(w.desc, w.data);
-    if (has_bias[i]) args->bias[i] = In(call, bias_at++);
+static_assert(op::MatMul::kMaxWeights == kMaxMatvecWeights);
+static_assert(static_cast<uint32_t>(DType::kIQ4_XS) == kWeightIQ4_XS &&
+              static_cast<uint32_t>(DType::kQ2_0) == kWeightQ2_0 &&
+              static_cast<uint32_t>(DType::kNVFP4) == kWeightNVFP4 &&
+              static_cast<uint32_t>(DType::kIQ1_M) == kWeightIQ1_M);
+
+// Of the kernels that quantise x themselves; a few waves do that faster than one.
+constexpr uint32_t kFewestThreads = 256;
+constexpr uint32_t kMostThreads = 768;
+constexpr uint32_t kManyThreads = 256;
+constexpr uint32_t kRowsPerWave = 2;  // of the kernels for many columns and for float weights
+constexpr uint32_t kQuantiseThreads = 256;
+constexpr uint32_t kElementwiseThreads = 256;
+
+// The file and the name of a type's kernels.
+struct KernelName {
+  DType type;
+  const char* file;
+  const char* name;
+};
+constexpr KernelName kKernels[] = {
+    {DType::kF32, "matvec_float", "matvec_f32"},
+    {DType::kF16, "matvec_float", "matvec_f16"},
+    {DType::kBF16, "matvec_float", "matvec_bf16"},
+    {DType::kQ4_0, "matvec_blocks", "matvec_q4_0"},
+    {DType::kQ4_1, "matvec_blocks", "matvec_q4_1"},
+    {DType::kQ5_0, "matvec_blocks", "matvec_q5_0"},
+    {DType::kQ5_1, "matvec_blocks", "matvec_q5_1"},
+    {DType::kQ8_0, "matvec_blocks", "matvec_q8_0"},
+    {DType::kQ2_0, "matvec_blocks", "matvec_q2_0"},
+    {DType::kQ1_0, "matvec_blocks", "matvec_q1_0"},
+    {DType::kQ2_K, "matvec_k", "matvec_q2_k"},
+    {DType::kQ3_K, "matvec_k", "matvec_q3_k"},
+    {DType::kQ4_K, "matvec_k", "matvec_q4_k"},
+    {DType::kQ5_K, "matvec_k", "matvec_q5_k"},
+    {DType::kQ6_K, "matvec_k", "matvec_q6_k"},
+    {DType::kIQ4_NL, "matvec_levels", "matvec_iq4_nl"},
+    {DType::kIQ4_XS, "matvec_levels", "matvec_iq4_xs"},
+    {DType::kMXFP4, "matvec_levels", "matvec_mxfp4"},
+    {DType::kNVFP4, "matvec_levels", "matvec_nvfp4"},
+    {DType::kTQ1_0, "matvec_levels", "matvec_tq2_0"},  // the same layout
+    {DType::kTQ2_0, "matvec_levels", "matvec_tq2_0"},
+    {DType::kIQ1_S, "matvec_books", "matvec_iq1_s"},
+    {DType::kIQ1_M, "matvec_books", "matvec_iq1_m"},
+    {DType::kIQ2_XXS, "matvec_books", "matvec_iq2_xxs"},
+    {DType::kIQ2_XS, "matvec_books", "matvec_iq2_xs"},
+    {DType::kIQ2_S, "matvec_books", "matvec_iq2_s"},
+    {DType::kIQ3_XXS, "matvec_books", "matvec_iq3_xxs"},
+    {DType::kIQ3_S, "matvec_books", "matvec_iq3_s"},
+};
+
+const KernelName* FindKernelName(DType type) {
+  for (const KernelName& k : kKernels) {
+    if (k.type == type) return &k;
   }
-  for (size_t i = 0; i < call.out.size(); ++i) args->out[i] = Out(call, i);
-  args->x = In(call, 0);
-  args->n_weights = static_cast<uint32_t>(n_weights);
-  args->cols = static_cast<uint32_t>(call.in[0].desc.cols);
-  args->rows_per_x = 1;
+  return nullptr;
+}
+
+bool IsFloat(DType type) { return !Info(type).quantised; }
+
+int64_t RoundUp(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
+
+DType TypeOf(const MatvecCall& p, int32_t i) {
+  return p.call->in[p.first_weight + static_cast<size_t>(i)].desc.dtype;
+}
+
+bool SameTypes(const MatvecCall& p) {
+  for (int32_t i = 1; i < p.n_weights; ++i) {
+    if (TypeOf(p, i) != TypeOf(p, 0)) return false;
+  }
+  return true;
+}
+
+// Experts, and single rows, are quantised by the blocks themselves.
+bool FitsBlock(const MatvecCall& p) {
+  bool all_float = true;
+  for (int32_t i = 0; i < p.n_weights; ++i) all_float = all_float && IsFloat(TypeOf(p, i));
+  return all_float || p.call->in[0].desc.cols <= kMaxMatvecUnits * kUnit;
+}
+
+// Scratch: the quantised rows of x, then gate and up where GLU is a launch of its own.
+int64_t QuantisedBytes(const MatvecCall& p) {
+  if (p.experts) return 0;
+  bool any = false;
+  for (int32_t i = 0; i < p.n_weights; ++i) any = any || !IsFloat(TypeOf(p, i));
+  const op::TensorDesc& x = p.call->in[0].desc;
+  if (!any) return 0;
+  return RoundUp(x.rows * static_cast<int64_t>(QuantisedRowBytes(static_cast<uint64_t>(x.cols))),
+                 256);
+}
+int64_t HalfOfGluBytes(const MatvecCall& p) {
+  if (p.glu.kind == op::GluKind::kNone) return 0;
+  return RoundUp(
+      p.call->out[0].desc.rows * p.call->out[0].desc.cols * static_cast<int64_t>(sizeof(float)),
+      256);
+}
+
+enum class Kind : uint8_t { kOne, kFloat, kQuantise, kMany, kGlu };
+
+// One launch, but for what depends on the number of rows.
+struct Launch {
+  Kind kind = Kind::kOne;
+  Kernel kernel;
+  MatvecArgs args{};       // not of kGlu
+  GluArgs glu{};           // of kGlu
+  uint32_t half_sums = 0;  // of kQuantise
+  bool one_row = false;    // of kFloat: the kernel takes one row of x, not eight
+};
+
+Status FindKernel(const BindContext& context, DType type, const char* suffix, Kernel* kernel) {
+  const KernelName* name = FindKernelName(type);
+  if (name == nullptr) return Unsupported(Format("weights of type {} on a GPU", Name(type)));
+  ROCFORGE_ASSIGN_OR_RETURN(*kernel,
+                            context.modules->Find(name->file, std::string(name->name) + suffix));
   return {};
 }
 
-void FillGlu(const op::Glu& glu, MatvecArgs* args) {
-  args->glu = static_cast<uint32_t>(glu.kind);
-  args->alpha = glu.alpha;
-  args->limit = glu.limit;
+// The launches of a product: with by_block those of single rows and experts, else those of many
+// rows.
+class LaunchList {
+ public:
+  LaunchList(const MatvecCall& p, const BindContext& context, bool by_block)
+      : p_(p), context_(context), by_block_(by_block) {
+    const bool glu = p.glu.kind != op::GluKind::kNone;
+    fused_glu_ = glu && SameTypes(p) && (by_block || IsFloat(TypeOf(p, 0)));
+    separate_glu_ = glu && !fused_glu_;
+    size_t bias_at = p.first_weight + static_cast<size_t>(p.n_weights);
+    for (int32_t i = 0; i < p.n_weights; ++i)
+      bias_[i] = p.has_bias[i] ? In(*p.call, bias_at++) : nullptr;
+    const DevicePtr halves = context.scratch + static_cast<DevicePtr>(QuantisedBytes(p));
+    for (int i = 0; i < 2; ++i)
+      half_[i] = DevicePointer<float>(halves + static_cast<DevicePtr>(i * HalfOfGluBytes(p)));
+  }
+
+  Result<std::vector<Launch>> Build() {
+    for (int32_t begin = 0; begin < p_.n_weights;) {
+      int32_t end = begin + 1;
+      while (end < p_.n_weights && TypeOf(p_, end) == TypeOf(p_, begin)) ++end;
+      ROCFORGE_RETURN_IF_ERROR(AddGroup(begin, end));
+      begin = end;
+    }
+    if (separate_glu_) {
+      Launch launch;
+      launch.kind = Kind::kGlu;
+      ROCFORGE_ASSIGN_OR_RETURN(launch.kernel,
+                                context_.modules->Find("elementwise", "elementwise_glu"));
+      launch.glu = {
+          half_[0],     half_[1],    Out(*p_.call, 0), 0, static_cast<uint32_t>(p_.glu.kind),
+          p_.glu.alpha, p_.glu.limit};
+      launches_.push_back(launch);
+    }
+    return std::move(launches_);
+  }
+
+ private:
+  // Weights [begin, end) have one type.
+  Status AddGroup(int32_t begin, int32_t end) {
+    const DType type = TypeOf(p_, begin);
+    Launch launch;
+    launch.args = Args(begin, end);
+    if (IsFloat(type)) {
+      launch.kind = Kind::kFloat;
+      launch.one_row = by_block_;
+      ROCFORGE_RETURN_IF_ERROR(
+          FindKernel(context_, type, by_block_ ? "" : "_many", &launch.kernel));
+    } else if (by_block_) {
+      launch.kind = Kind::kOne;
+      ROCFORGE_RETURN_IF_ERROR(
+          FindKernel(context_, type, fused_glu_ ? "_glu" : "", &launch.kernel));
+    } else {
+      // Only Q2_K has two offsets in a unit.
+      ROCFORGE_RETURN_IF_ERROR(AddQuantise(launch.args, type == DType::kQ2_K ? 1 : 0));
+      launch.kind = Kind::kMany;
+      ROCFORGE_RETURN_IF_ERROR(FindKernel(context_, type, "_many", &launch.kernel));
+    }
+    launches_.push_back(launch);
+    return {};
+  }
+
+  // Unless the group before has quantised x in the same way.
+  Status AddQuantise(const MatvecArgs& args, uint32_t half_sums) {
+    for (auto last = launches_.rbegin(); last != launches_.rend(); ++last) {
+      if (last->kind == Kind::kQuantise && last->half_sums == half_sums) return {};
+      if (last->kind == Kind::kQuantise) break;
+    }
+    Launch launch;
+    launch.kind = Kind::kQuantise;
+    launch.args = args;
+    launch.half_sums = half_sums;
+    ROCFORGE_ASSIGN_OR_RETURN(launch.kernel,
+                              context_.modules->Find("quantize_rows", "quantize_rows"));
+    launches_.push_back(launch);
+    return {};
+  }
+
+  MatvecArgs Args(int32_t begin, int32_t end) const {
+    MatvecArgs args{};
+    for (int32_t i = begin; i < end; ++i) {
+      const op::Operand& w = p_.call->in[p_.first_weight + static_cast<size_t>(i)];
+      const int32_t at = i - begin;
+      args.weight[at] = DescribeWeight(w.desc, w.data);
+      args.bias[at] = bias_[i];
+      args.out[at] =
+          separate_glu_ ? half_[i] : Out(*p_.call, fused_glu_ ? 0 : static_cast<size_t>(i));
+    }
+    args.x = In(*p_.call, 0);
+    args.quantised_x = DevicePointer<uint8_t>(context_.scratch);
+    args.residual = p_.residual;
+    args.ids = p_.ids;
+    args.cols = static_cast<uint32_t>(p_.call->in[0].desc.cols);
+    args.rows_per_x = static_cast<uint32_t>(p_.rows_per_x);
+    args.glu = fused_glu_ ? static_cast<uint32_t>(p_.glu.kind) : 0;
+    args.alpha = p_.glu.alpha;
+    args.limit = p_.glu.limit;
+    args.out_scale = p_.out_scale;
+    return args;
+  }
+
+  const MatvecCall& p_;
+  const BindContext& context_;
+  bool by_block_;
+  bool fused_glu_;
+  bool separate_glu_;
+  const float* bias_[kMaxMatvecWeights] = {};
+  float* half_[2] = {};
+  std::vector<Launch> launches_;
+};
+
+// Grids for a device.
+class Geometry {
+ public:
+  explicit Geometry(const Device& device)
+      : wave_(static_cast<uint32_t>(device.info().wave_size)),
+        // 768 threads fill the registers of an NVIDIA multiprocessor; an AMD WGP takes twice that.
+        blocks_(static_cast<uint32_t>(std::max(device.info().multiprocessors, 1)) *
+                (device.driver().vendor() == Vendor::kAmd ? 2 : 1)) {}
+
+  // `tasks` waves' worth of work for each of n_rows rows: about one block a multiprocessor in all,
+  // whose waves walk over the tasks.
+  LaunchShape One(uint32_t tasks, uint32_t n_rows) const {
+    const uint32_t per_row = std::max(blocks_ / n_rows, 1u);
+    const uint32_t waves =
+        std::clamp(CeilDiv(tasks, per_row), kFewestThreads / wave_, kMostThreads / wave_);
+    return {std::min(per_row, CeilDiv(tasks, waves)), n_rows, waves * wave_, false};
+  }
+  // A wave a task.
+  LaunchShape Many(uint32_t tasks, uint32_t groups) const {
+    return {CeilDiv(tasks, kManyThreads / wave_), groups, kManyThreads, false};
+  }
+
+ private:
+  uint32_t wave_;
+  uint32_t blocks_;
+};
+
+Status Enqueue(const Launch& launch, const Geometry& geometry, const Stream& stream,
+               uint32_t n_rows, uint64_t out_cols) {
+  MatvecArgs args = launch.args;
+  args.n_rows = n_rows;
+  const uint32_t total =
+      args.glu != 0 ? args.weight[0].n_rows
+                    : args.weight[0].n_rows + args.weight[1].n_rows + args.weight[2].n_rows;
+  const uint32_t groups = CeilDiv(n_rows, kMaxMatvecColumns);
+  switch (launch.kind) {
+    case Kind::kOne:
+      return stream.Launch(launch.kernel, geometry.One(total, n_rows), &args);
+    case Kind::kFloat:
+      return stream.Launch(launch.kernel,
+                           geometry.Many(args.glu != 0 ? total : CeilDiv(total, kRowsPerWave),
+                                         launch.one_row ? n_rows : groups),
+                           &args);
+    case Kind::kMany:
+      return stream.Launch(launch.kernel, geometry.Many(CeilDiv(total, kRowsPerWave), groups),
+                           &args);
+    case Kind::kQuantise: {
+      const QuantizeRowsArgs quantise{args.x, args.quantised_x, args.cols, launch.half_sums};
+      return stream.Launch(
+          launch.kernel,
+          {CeilDiv(args.cols / 4, kQuantiseThreads), n_rows, kQuantiseThreads, false}, &quantise);
+    }
+    case Kind::kGlu: {
+      GluArgs glu = launch.glu;
+      glu.n = n_rows * out_cols;
+      return stream.Launch(
+          launch.kernel,
+          {std::min(CeilDiv(glu.n, kElementwiseThreads), 4096u), 1, kElementwiseThreads, false},
+          &glu);
+    }
+  }
+  return Internal("no such launch");
 }
 
-Result<std::unique_ptr<BoundOp>> BindMatvec(const MatvecArgs& bound, const RowCount& rows,
+}  // namespace
+
+Result<std::unique_ptr<BoundOp>> BindMatvec(const MatvecCall& product, const RowCount& rows,
                                             const BindContext& context) {
-  ROCFORGE_ASSIGN_OR_RETURN(const Kernel kernel,
-                            context.modules->Find("matvec_plain", "matvec_plain"));
-  uint32_t n = bound.weight[0].n_rows;
-  if (bound.glu == 0) {
-    for (uint32_t i = 1; i < bound.n_weights; ++i) n += bound.weight[i].n_rows;
+  const bool experts = product.experts;
+  if (experts && !FitsBlock(product)) {
+    return Unsupported(Format("experts with {} columns; the GPU kernels take at most {}",
+                              product.call->in[0].desc.cols, kMaxMatvecUnits * kUnit));
   }
-  constexpr uint32_t kWaves = 2;
-  const uint32_t block = kWaves * static_cast<uint32_t>(context.device->info().wave_size);
+  std::vector<Launch> one, many;
+  if (FitsBlock(product)) {
+    ROCFORGE_ASSIGN_OR_RETURN(one, LaunchList(product, context, true).Build());
+  }
+  if (!experts) {
+    ROCFORGE_ASSIGN_OR_RETURN(many, LaunchList(product, context, false).Build());
+  }
+  const Geometry geometry(*context.device);
+  const auto out_cols = static_cast<uint64_t>(product.call->out[0].desc.cols);
   return MakeBoundOp([=](const Stream& stream, const StepShape& shape) {
-    MatvecArgs args = bound;
-    args.n_rows = static_cast<uint32_t>(rows.At(shape));
-    if (args.n_rows == 0) return Status();
-    return stream.Launch(kernel, {CeilDiv(n, kWaves), args.n_rows, block, false}, &args);
+    const auto n_rows = static_cast<uint32_t>(rows.At(shape));
+    if (n_rows == 0) return Status();
+    for (const Launch& launch : experts || (n_rows == 1 && !one.empty()) ? one : many)
+      ROCFORGE_RETURN_IF_ERROR(Enqueue(launch, geometry, stream, n_rows, out_cols));
+    return Status();
   });
 }
 
-Result<std::unique_ptr<BoundOp>> BindMatMul(const op::Call& call, const RowCount& rows,
-                                            const BindContext& context) {
-  const op::MatMul& p = std::get<op::MatMul>(*call.params);
-  MatvecArgs args{};
-  ROCFORGE_RETURN_IF_ERROR(FillMatvecWeights(call, 1, p.n_weights, p.has_bias, &args));
-  FillGlu(p.glu, &args);
-  args.out_scale = p.out_scale;
-  if (p.has_residual) args.residual = In(call, call.in.size() - 1);
-  return BindMatvec(args, rows, context);
+int64_t MatvecScratchBytes(const MatvecCall& product) {
+  return QuantisedBytes(product) + 2 * HalfOfGluBytes(product);
 }
 
-int64_t MatMulScratchBytes(const op::Call&, const Device&) { return 0; }
+namespace {
+
+MatvecCall DenseCall(const op::Call& call) {
+  const op::MatMul& p = std::get<op::MatMul>(*call.params);
+  MatvecCall product{&call, 1, p.n_weights, p.has_bias, p.glu};
+  if (p.has_residual) product.residual = In(call, call.in.size() - 1);
+  product.out_scale = p.out_scale;
+  return product;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<BoundOp>> BindMatMul(const op::Call& call, const RowCount& rows,
+                                            const BindContext& context) {
+  return BindMatvec(DenseCall(call), rows, context);
+}
+
+int64_t MatMulScratchBytes(const op::Call& call, const Device&) {
+  return MatvecScratchBytes(DenseCall(call));
+}
 
 }  // namespace rocforge::gpu

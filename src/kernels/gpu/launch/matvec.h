@@ -1,22 +1,35 @@
-// What the launchers of MatMul and MoeMatMul share: the arguments of the matrix-vector kernels and
-// the binding of those kernels.
+// What the launchers of MatMul and MoeMatMul share: the binding of the matrix-vector kernels.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 
 #include "kernels/gpu/launch/bound_op.h"
-#include "kernels/gpu/ops/matvec_args.h"
+#include "kernels/op/op.h"
 
 namespace rocforge::gpu {
 
-// Fills weights, biases, x and outputs from operands: x is call.in[0], the weights begin at
-// call.in[first], their biases follow. kUnsupported for a type that kernels cannot read.
-Status FillMatvecWeights(const op::Call& call, size_t first, int32_t n_weights,
-                         const bool* has_bias, MatvecArgs* args);
-void FillGlu(const op::Glu& glu, MatvecArgs* args);
+// A product as both ops have it. x is call.in[0], the weights begin at call.in[first_weight] and
+// their biases follow.
+struct MatvecCall {
+  const op::Call* call = nullptr;
+  size_t first_weight = 1;
+  int32_t n_weights = 1;
+  const bool* has_bias = nullptr;  // [n_weights]
+  op::Glu glu{op::GluKind::kNone};
+  const float* residual = nullptr;
+  float out_scale = 1.0f;
+  bool experts = false;
+  const int32_t* ids = nullptr;  // with experts: that of each row of the output
+  int32_t rows_per_x = 1;
+};
 
-// Launches for any number of rows; n_rows of the arguments is set for each step.
-Result<std::unique_ptr<BoundOp>> BindMatvec(const MatvecArgs& args, const RowCount& rows,
+// Launches for any number of rows: one row by the kernels that quantise x themselves, more by
+// groups of eight. Weights of one type share a launch. kUnsupported for a type that kernels cannot
+// read, and for experts with more than 16384 columns.
+Result<std::unique_ptr<BoundOp>> BindMatvec(const MatvecCall& product, const RowCount& rows,
                                             const BindContext& context);
+// Scratch for the rows of the call's descriptions.
+int64_t MatvecScratchBytes(const MatvecCall& product);
 
 }  // namespace rocforge::gpu

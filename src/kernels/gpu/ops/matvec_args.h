@@ -6,20 +6,23 @@
 namespace rocforge::gpu {
 
 inline constexpr uint32_t kMaxMatvecWeights = 3;
+inline constexpr uint32_t kMaxMatvecUnits = 512;  // of a row of x that a block quantises itself
+inline constexpr uint32_t kMaxMatvecColumns = 8;  // rows of x in one launch of the _many kernels
 
-// y_i[r, :] = x[r, :] W_i^T + b_i for the weights that read the same x; with glu the single output
-// act(y_0) * y_1; with residual y = residual + out_scale * y_0.
+// y_i[r, :] = x[r / rows_per_x, :] W_i^T + b_i for weights of one type that read the same x; with
+// glu the single output act(y_0) * y_1; with residual y = residual + out_scale * y_0. Weights that
+// are not there have no rows.
 struct MatvecArgs {
   Weight weight[kMaxMatvecWeights];
-  const float* bias[kMaxMatvecWeights];  // [n_i], or [n_experts, n_i] with ids; or null
+  const float* bias[kMaxMatvecWeights];  // [n_i], with ids [n_experts, n_i]; or null
   float* out[kMaxMatvecWeights];         // [n_rows, n_i]
-  const float* x;                        // [*, cols]
+  const float* x;                        // [*, cols]; not read by the _many kernels
+  uint8_t* quantised_x;                  // the same by quantize_rows; read by the _many kernels
   const float* residual;                 // [n_rows, n_0] or null; may be out[0]
-  const int32_t* ids;  // expert of each row of the output, or null: x row r is row r / n_used
-  uint32_t n_weights;
+  const int32_t* ids;                    // the expert of each row of the output, or null
   uint32_t cols;
   uint32_t n_rows;      // of the output
-  uint32_t rows_per_x;  // output rows that share a row of x: 1, or the experts of a token
+  uint32_t rows_per_x;  // rows of the output that share a row of x: 1, or the experts of a token
   uint32_t glu;         // an op::GluKind, 0 none
   float alpha;
   float limit;

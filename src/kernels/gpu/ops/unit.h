@@ -51,9 +51,14 @@ struct RawUnit {
   uint32_t super;  // the f16 or two of a super-block
 };
 
-RF_DEVICE uint32_t Load16(const uint8_t* p) { return *reinterpret_cast<const uint16_t*>(p); }
-RF_DEVICE uint32_t Load32(const uint8_t* p) { return *reinterpret_cast<const uint32_t*>(p); }
-RF_DEVICE U32x2 Load64(const uint8_t* p) { return *reinterpret_cast<const U32x2*>(p); }
+RF_DEVICE uint32_t Load8(const uint8_t* p) { return LoadGlobal(p); }
+RF_DEVICE uint32_t Load16(const uint8_t* p) {
+  return LoadGlobal(reinterpret_cast<const uint16_t*>(p));
+}
+RF_DEVICE uint32_t Load32(const uint8_t* p) {
+  return LoadGlobal(reinterpret_cast<const uint32_t*>(p));
+}
+RF_DEVICE U32x2 Load64(const uint8_t* p) { return LoadGlobal(reinterpret_cast<const U32x2*>(p)); }
 RF_DEVICE U32x4 Load128(const uint8_t* p) { return LoadStream(reinterpret_cast<const U32x4*>(p)); }
 
 RF_DEVICE float LowHalf(uint32_t v) { return HalfToFloat(static_cast<uint16_t>(v)); }
@@ -114,11 +119,11 @@ RF_DEVICE RawUnit LoadRaw(const Weight& w, const uint8_t* row, uint32_t unit) {
     raw.super = Load16(p3 + 2 * (unit / 8));
   } else if constexpr (kType == kWeightIQ4_XS) {
     raw.quants = Load128(p0 + 16 * unit);
-    raw.scale = p1[unit];
+    raw.scale = Load8(p1 + unit);
     raw.super = Load16(p2 + 2 * (unit / 8));
   } else if constexpr (kType == kWeightMXFP4) {
     raw.quants = Load128(p0 + 16 * unit);
-    raw.scale = p1[unit];
+    raw.scale = Load8(p1 + unit);
   } else if constexpr (kType == kWeightTQ1_0 || kType == kWeightTQ2_0 || kType == kWeightIQ2_XXS) {
     raw.pairs = Load64(p0 + 8 * unit);
     raw.super = Load16(p1 + 2 * (unit / 8));
@@ -130,7 +135,7 @@ RF_DEVICE RawUnit LoadRaw(const Weight& w, const uint8_t* row, uint32_t unit) {
     raw.super = Load16(p1 + 2 * (unit / 4));
   } else if constexpr (kType == kWeightIQ2_XS) {
     raw.pairs = Load64(p0 + 8 * unit);
-    raw.scale = p1[unit];
+    raw.scale = Load8(p1 + unit);
     raw.super = Load16(p2 + 2 * (unit / 8));
   } else if constexpr (kType == kWeightIQ2_S) {
     raw.pairs = Load64(p0 + 8 * unit);
@@ -146,7 +151,7 @@ RF_DEVICE RawUnit LoadRaw(const Weight& w, const uint8_t* row, uint32_t unit) {
     raw.super = Load16(p2 + 2 * (unit / 8));
   } else if constexpr (kType == kWeightIQ1_M) {
     raw.bits = Load32(p0 + 4 * unit);
-    raw.scale = Load16(p1 + 2 * unit) | static_cast<uint32_t>(p2[unit]) << 16;
+    raw.scale = Load16(p1 + 2 * unit) | Load8(p2 + unit) << 16;
     raw.super = Load16(p3 + 2 * (unit / 8));
   } else {
     static_assert(kType == kWeightQ4_0, "no such type");

@@ -72,6 +72,11 @@ RF_DEVICE int32_t Dot4(int32_t a, int32_t b, int32_t c) {
 #endif
 }
 
+template <typename T>
+RF_DEVICE T InRegister(T v) {
+  return v;  // arguments are memory here: a chosen address is as good
+}
+
 // v_perm chooses bytes by bytes: selectors 0 to 3 are the second operand's, 4 to 7 the first's.
 RF_DEVICE uint32_t LookUp8(uint32_t low, uint32_t high, uint32_t codes) {
   uint32_t spread = codes & 0xFFFFu;
@@ -103,12 +108,34 @@ RF_DEVICE uint16_t FloatToHalf(float value) {
   return BitCast<uint16_t>(static_cast<_Float16>(value));
 }
 
+// Both vendors' compilers call global memory address space 1.
+template <typename T>
+RF_DEVICE T LoadGlobal(const T* p) {
+  if constexpr (sizeof(T) == 16) {
+    typedef uint32_t Vector __attribute__((ext_vector_type(4)));
+    const Vector v = *(const __attribute__((address_space(1))) Vector*)p;
+    return {v.x, v.y, v.z, v.w};
+  } else if constexpr (sizeof(T) == 8) {
+    typedef uint32_t Vector __attribute__((ext_vector_type(2)));
+    const Vector v = *(const __attribute__((address_space(1))) Vector*)p;
+    return {v.x, v.y};
+  } else {
+    return *(const __attribute__((address_space(1))) T*)p;
+  }
+}
+template <typename T>
+RF_DEVICE void StoreGlobal(T* p, T v) {
+  static_assert(sizeof(T) <= 4);
+  *(__attribute__((address_space(1))) T*)p = v;
+}
+
 RF_DEVICE U32x4 LoadStream(const U32x4* p) {
   typedef uint32_t Vector __attribute__((ext_vector_type(4)));
-  const Vector v = __builtin_nontemporal_load(reinterpret_cast<const Vector*>(p));
+  const Vector v = __builtin_nontemporal_load((const __attribute__((address_space(1))) Vector*)p);
   return {v.x, v.y, v.z, v.w};
 }
-RF_DEVICE void Prefetch(const void*) {}  // RDNA and CDNA have no prefetch of data into a cache
+// No target here has a vector prefetch; RDNA4's scalar one fills the scalar cache.
+RF_DEVICE void Prefetch(const void*) {}
 
 RF_DEVICE uint32_t AtomicAdd(uint32_t* p, uint32_t v) {
   return __scoped_atomic_fetch_add(p, v, __ATOMIC_RELAXED, __MEMORY_SCOPE_DEVICE);

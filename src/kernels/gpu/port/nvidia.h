@@ -56,6 +56,16 @@ RF_DEVICE int32_t Dot4(int32_t a, int32_t b, int32_t c) {
   return d;
 }
 
+template <typename T>
+RF_DEVICE T InRegister(T v) {
+  if constexpr (sizeof(T) == 4) {
+    asm("" : "+r"(v));
+  } else {
+    asm("" : "+l"(v));
+  }
+  return v;
+}
+
 // prmt chooses bytes by nibbles, as the codes are; where a nibble's top bit is set it would copy a
 // sign, so that bit chooses between the two halves of a table of 16 instead.
 RF_DEVICE uint32_t LookUp8(uint32_t low, uint32_t high, uint32_t codes) {
@@ -90,6 +100,27 @@ RF_DEVICE uint16_t FloatToHalf(float value) {
   uint16_t bits;
   asm("cvt.rn.f16.f32 %0, %1;" : "=h"(bits) : "f"(value));
   return bits;
+}
+
+// Both vendors' compilers call global memory address space 1.
+template <typename T>
+RF_DEVICE T LoadGlobal(const T* p) {
+  if constexpr (sizeof(T) == 16) {
+    typedef uint32_t Vector __attribute__((ext_vector_type(4)));
+    const Vector v = *(const __attribute__((address_space(1))) Vector*)p;
+    return {v.x, v.y, v.z, v.w};
+  } else if constexpr (sizeof(T) == 8) {
+    typedef uint32_t Vector __attribute__((ext_vector_type(2)));
+    const Vector v = *(const __attribute__((address_space(1))) Vector*)p;
+    return {v.x, v.y};
+  } else {
+    return *(const __attribute__((address_space(1))) T*)p;
+  }
+}
+template <typename T>
+RF_DEVICE void StoreGlobal(T* p, T v) {
+  static_assert(sizeof(T) <= 4);
+  *(__attribute__((address_space(1))) T*)p = v;
 }
 
 RF_DEVICE U32x4 LoadStream(const U32x4* p) {

@@ -40,6 +40,8 @@
 //   float HalfToFloat(uint16_t)  exact. uint16_t FloatToHalf(float): nearest even, overflow to
 //   infinity. float Bf16ToFloat(uint16_t)  exact. uint16_t FloatToBf16(float): nearest even, NaN
 //   stays NaN.
+//   T InRegister(T v)   v, 4 or 8 bytes: hides from the compiler where it came from, so that a choice
+//   among several kernel arguments does not become a load from a chosen address.
 //   uint32_t LookUp8(low, high, codes)   byte i: byte (bits 4i..4i+2 of codes) of the eight in low
 //   and high; i < 4, the fourth bit of each code is 0, the upper 16 bits of codes do not count.
 //   void LookUp16(const uint32_t (&table)[4], nibbles, uint32_t* low, uint32_t* high)
@@ -48,6 +50,9 @@
 // Memory. Pointers are to global memory unless they come from SharedBlock.
 //   RF_TABLE(type, name, n) = {...};   a constant array in device memory, of one translation unit.
 //   U32x2                        8 bytes, aligned to 8.
+//   T LoadGlobal(const T*), void StoreGlobal(T*, T)   plain accesses to global memory, for pointers
+//   that were chosen among several, where the compiler no longer sees that they are global. T:
+//   numbers of up to 4 bytes; to load also U32x2 and U32x4.
 //   U32x4                        16 bytes, aligned to 16: the unit of wide loads and stores (plain
 //   assignment does them). U32x4 LoadStream(const U32x4*)      16 bytes that will not be read
 //   again: keep them out of the caches' way. void Prefetch(const void*)   hint: the 128 bytes

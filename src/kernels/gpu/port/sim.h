@@ -78,6 +78,12 @@ RF_DEVICE int32_t Dot4(int32_t a, int32_t b, int32_t c) {
   return static_cast<int32_t>(sum);
 }
 
+template <typename T>
+RF_DEVICE T InRegister(T v) {
+  static_assert(sizeof(T) == 4 || sizeof(T) == 8);
+  return v;
+}
+
 RF_DEVICE uint32_t LookUp8(uint32_t low, uint32_t high, uint32_t codes) {
   const uint64_t table = static_cast<uint64_t>(high) << 32 | low;
   uint32_t result = 0;
@@ -105,6 +111,14 @@ RF_DEVICE float FastRsqrt(float x) { return 1.0f / std::sqrt(x); }
 RF_DEVICE float HalfToFloat(uint16_t bits) { return sim::HalfToFloat(bits); }
 RF_DEVICE uint16_t FloatToHalf(float value) { return sim::FloatToHalf(value); }
 
+template <typename T>
+RF_DEVICE T LoadGlobal(const T* p) {
+  return *p;
+}
+template <typename T>
+RF_DEVICE void StoreGlobal(T* p, T v) {
+  *p = v;
+}
 RF_DEVICE U32x4 LoadStream(const U32x4* p) { return *p; }
 RF_DEVICE void Prefetch(const void*) {}
 

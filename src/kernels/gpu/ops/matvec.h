@@ -1,0 +1,232 @@
+// Quantised weights times one vector, or up to eight (op.h: MatMul, MoeMatMul): the cores of the
+// matvec kernels. x is rounded to signed bytes (quantize_rows.h), products are sums of Dot4.
+//
+// One vector (MatvecOne). The block quantises x into shared memory itself, which saves a launch;
+// its waves then walk over the rows of the weights. A wave takes a row (with GLU the same row of
+// gate and up), a lane every kWaveSize-th unit of it. kInFlight units a lane are loaded ahead: the
+// first ones before x is even read, the next ones as soon as one is used, across the ends of rows,
+// so that memory never waits for arithmetic.
+//   Arithmetic on an H200: 4.6 TB/s are 20 bytes a clock and multiprocessor. 32 units of Q4_K (a
+//   wave's step) are 592 bytes, 30 clocks, 118 issue slots; the step is about 45 instructions (8
+//   Dot4, 12 to take nibbles apart, 3 loads of weights, 3 of x) and 16 clocks of the load unit (6
+//   for weights, 10 for x). A row of 4096 adds 20 instructions for its sum. So half of the issue
+//   slots are free, and with 32 waves of 4 units 64 KiB a multiprocessor are under way, where 700
+//   ns at 35 bytes a ns need 25 KiB.
+//   On a 7900 XTX, 960 GB/s are 8 bytes a clock and WGP (48 of them): 74 clocks for the same step
+//   on four SIMDs; instructions do not matter there.
+//
+// Several vectors (MatvecMany). x was quantised by quantize_rows into scratch and is read through
+// the first-level cache; a wave takes two rows, so that a unit of x serves both.
+#pragma once
+
+#include "kernels/gpu/ops/activation.h"
+#include "kernels/gpu/ops/matvec_rows.h"
+#include "kernels/gpu/ops/quantize_rows.h"
+#include "kernels/gpu/ops/quantize_rows_args.h"
+#include "kernels/gpu/wave/reduce.h"
+
+namespace rocforge::port {
+namespace {
+
+using gpu::kMaxMatvecUnits;
+
+// x of one block.
+struct MatvecShared {
+  U32x4 low[kMaxMatvecUnits];
+  U32x4 high[kMaxMatvecUnits];
+  U32x2 aux[kMaxMatvecUnits];
+};
+
+// x of row `x_row` into shared memory by the whole block, and `meanwhile()` once the first loads of
+// it are under way. Ends with a barrier.
+template <typename F>
+RF_DEVICE void QuantiseIntoShared(const MatvecArgs& args, uint64_t x_row, bool half_sums,
+                                  MatvecShared& shared, F&& meanwhile) {
+  constexpr uint32_t kBatch = 4;
+  const U32x4* x = reinterpret_cast<const U32x4*>(args.x + x_row * args.cols);
+  const uint32_t n_quads = args.cols / 4;
+  const QuantisedRow row = {shared.low, shared.high, shared.aux};
+  U32x4 four[kBatch];
+  const auto load = [&](uint32_t begin) {
+#pragma unroll
+    for (uint32_t k = 0; k < kBatch; ++k) {
+      const uint32_t quad = begin + k * BlockDim() + ThreadId();
+      four[k] = {0, 0, 0, 0};
+      if (quad < n_quads) four[k] = x[quad];
+    }
+  };
+  load(0);
+  meanwhile();
+  for (uint32_t begin = 0; begin < n_quads; begin += kBatch * BlockDim()) {
+    if (begin != 0) load(begin);
+#pragma unroll
+    for (uint32_t k = 0; k < kBatch; ++k) {
+      if (begin + k * BlockDim() < n_quads)
+        QuantiseQuad(four[k], begin + k * BlockDim() + ThreadId(), n_quads, half_sums, row);
+    }
+  }
+  BlockBarrier();
+}
+
+// Where a lane's next loads come from: units unit + k * kWaveSize of `kRows` rows.
+template <uint32_t kRows>
+struct MatvecCursor {
+  const uint8_t* row[kRows];
+  uint32_t task;
+  uint32_t unit;  // of lane 0
+};
+
+// A row of x per y of the grid. kGlu: two weights whose rows are taken together.
+template <uint32_t kType, bool kGlu>
+RF_DEVICE void MatvecOne(const MatvecArgs& args) {
+  constexpr uint32_t kRows = kGlu ? 2 : 1;
+  constexpr uint32_t kInFlight = 128 / kWaveSize / kRows;  // units a lane and row
+  MatvecShared& shared = SharedBlock<MatvecShared>();
+  const Weight& w = args.weight[0];
+  const uint32_t n_tasks = kGlu ? w.n_rows : TotalRows(args);
+  const uint64_t r = BlockIdY();
+  const uint64_t expert = args.ids != nullptr ? static_cast<uint64_t>(args.ids[r]) : 0;
+  const uint64_t expert_offset = expert * w.expert_bytes;
+  const uint32_t last_unit = w.n_units - 1;
+
+  const auto place = [&](MatvecCursor<kRows>& c) {
+    c.row[0] = TaskAt(args, c.task, expert, expert_offset).row;
+    if constexpr (kGlu) {
+      c.row[1] = args.weight[1].data + expert_offset + static_cast<uint64_t>(c.task) * w.row_bytes;
+    }
+  };
+  const auto load = [&](const MatvecCursor<kRows>& c, uint32_t k, RawUnit(&raw)[kRows]) {
+    // Beyond the row's end the last unit is read again: it is in the cache, and multiplied by 0.
+    uint32_t unit = c.unit + k * kWaveSize + LaneId();
+    unit = unit < last_unit ? unit : last_unit;
+#pragma unroll
+    for (uint32_t j = 0; j < kRows; ++j) raw[j] = LoadRaw<kType>(w, c.row[j], unit);
+  };
+
+  MatvecCursor<kRows> ahead;
+  ahead.task = WaveId() * GridDim() + BlockId();
+  ahead.unit = 0;
+  RawUnit raw[kInFlight][kRows] = {};
+  bool more = ahead.task < n_tasks;
+  QuantiseIntoShared(args, BlockIdY() / args.rows_per_x, WantsHalfSums(kType), shared, [&] {
+    if (more) {
+      place(ahead);
+#pragma unroll
+      for (uint32_t k = 0; k < kInFlight; ++k) load(ahead, k, raw[k]);
+    }
+  });
+
+  const QuantisedRow x = {shared.low, shared.high, shared.aux};
+  while (more) {
+    const MatvecTask t = TaskAt(args, ahead.task, expert, expert_offset);
+    // Early, so that they arrive while the row is summed.
+    const float bias = BiasOf(args, t);
+    float* const out = OutputOf(args, t, r);
+    float more_than_sum = 0.0f;  // GLU: up's bias; else the residual
+    if constexpr (kGlu) {
+      if (args.bias[1] != nullptr) more_than_sum = args.bias[1][t.bias_row];
+    } else if (args.residual != nullptr) {
+      more_than_sum = args.residual[r * t.n + t.o];
+    }
+    float sum[kRows] = {};
+    bool row_ends = false;
+    while (!row_ends) {
+      const uint32_t unit = ahead.unit;
+      ahead.unit += kInFlight * kWaveSize;
+      row_ends = ahead.unit >= w.n_units;
+      if (row_ends) {
+        ahead.unit = 0;
+        ahead.task += GridDim() * (BlockDim() / kWaveSize);
+        more = ahead.task < n_tasks;
+        if (more) place(ahead);
+      }
+#pragma unroll
+      for (uint32_t k = 0; k < kInFlight; ++k) {
+        const uint32_t mine = unit + k * kWaveSize + LaneId();
+        if (unit + k * kWaveSize < w.n_units) {
+          XUnit xu = LoadX(x, mine < last_unit ? mine : last_unit);
+          if (mine > last_unit) {
+            xu.scale = 0.0f;
+            xu.sum = 0;
+          }
+#pragma unroll
+          for (uint32_t j = 0; j < kRows; ++j)
+            sum[j] = DotUnit<kType>(Decode<kType>(raw[k][j]), xu, sum[j]);
+        }
+        if (more) load(ahead, k, raw[k]);
+      }
+    }
+#pragma unroll
+    for (uint32_t j = 0; j < kRows; ++j) sum[j] = WaveSum(sum[j]);
+    if (LaneId() == 0) {
+      float y = sum[0] + bias;
+      if constexpr (kGlu) {
+        y = GatedActivation(args.glu, y, sum[kRows - 1] + more_than_sum, args.alpha, args.limit);
+      } else if (args.residual != nullptr) {
+        y = more_than_sum + args.out_scale * y;
+      }
+      StoreGlobal(out, y);
+    }
+  }
+}
+
+// kMaxMatvecColumns rows of x per y of the grid, quantised in args.quantised_x. No GLU, no experts.
+template <uint32_t kType>
+RF_DEVICE void MatvecMany(const MatvecArgs& args) {
+  constexpr uint32_t kColumns = gpu::kMaxMatvecColumns;
+  constexpr uint32_t kRows = 2;
+  const Weight& w = args.weight[0];
+  const uint32_t total = TotalRows(args);
+  const uint32_t r = BlockIdY() * kColumns;
+  const uint32_t n_columns = args.n_rows - r < kColumns ? args.n_rows - r : kColumns;
+  const uint32_t first = (BlockId() * (BlockDim() / kWaveSize) + WaveId()) * kRows;
+  if (first >= total) return;
+  MatvecTask t[kRows];
+#pragma unroll
+  for (uint32_t j = 0; j < kRows; ++j)
+    t[j] = TaskAt(args, first + j < total ? first + j : first, 0, 0);
+  const uint64_t x_bytes = gpu::QuantisedRowBytes(args.cols);
+  float sum[kColumns][kRows] = {};
+  for (uint32_t unit = LaneId(); unit < w.n_units; unit += kWaveSize) {
+    RawUnit raw[kRows];
+#pragma unroll
+    for (uint32_t j = 0; j < kRows; ++j) raw[j] = LoadRaw<kType>(w, t[j].row, unit);
+    Unit units[kRows];
+#pragma unroll
+    for (uint32_t j = 0; j < kRows; ++j) units[j] = Decode<kType>(raw[j]);
+    uint8_t* at = args.quantised_x + r * x_bytes;
+#pragma unroll
+    for (uint32_t c = 0; c < kColumns; ++c) {
+      if (c < n_columns) {
+        const QuantisedRow x = {reinterpret_cast<U32x4*>(at),
+                                reinterpret_cast<U32x4*>(at + 16 * w.n_units),
+                                reinterpret_cast<U32x2*>(at + 32 * w.n_units)};
+        const XUnit xu = LoadX(x, unit);
+#pragma unroll
+        for (uint32_t j = 0; j < kRows; ++j) sum[c][j] = DotUnit<kType>(units[j], xu, sum[c][j]);
+        at += x_bytes;
+      }
+    }
+  }
+#pragma unroll
+  for (uint32_t j = 0; j < kRows; ++j) {
+#pragma unroll
+    for (uint32_t c = 0; c < kColumns; ++c) {
+      if (c < n_columns && first + j < total) {
+        const float y = WaveSum(sum[c][j]);
+        if (LaneId() == 0) StoreOutput(args, t[j], r + c, y + BiasOf(args, t[j]));
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace rocforge::port
+
+// The three kernels of a type: matvec_<name>, matvec_<name>_glu, matvec_<name>_many.
+#define RF_MATVEC(name, TYPE)                                                                    \
+  RF_KERNEL(matvec_##name, gpu::MatvecArgs, 768) { MatvecOne<gpu::kWeight##TYPE, false>(args); } \
+  RF_KERNEL(matvec_##name##_glu, gpu::MatvecArgs, 768) {                                         \
+    MatvecOne<gpu::kWeight##TYPE, true>(args);                                                   \
+  }                                                                                              \
+  RF_KERNEL(matvec_##name##_many, gpu::MatvecArgs, 256) { MatvecMany<gpu::kWeight##TYPE>(args); }
