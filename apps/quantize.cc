@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "apps/command.h"
 #include "apps/interrupt.h"
@@ -19,6 +20,7 @@
 #include "apps/quantize_convert.h"
 #include "apps/quantize_importance.h"
 #include "apps/quantize_plan.h"
+#include "apps/run_stats.h"
 #include "apps/table.h"
 #include "apps/terminal.h"
 #include "base/format.h"
@@ -91,14 +93,17 @@ std::string TypeCounts(const QuantizePlan& plan) {
   return text;
 }
 
-// "F32 -> Q4_K_M: 1.00 GiB -> 145 MiB (4.53 bits per weight; 12 Q4_K, ...)"
-std::string SizeLine(const QuantizePlan& plan) {
-  return Format("{} -> {} ({:.1f} %), {:.2f} bits per weight; {} tensors: {}",
-                FormatBytes(plan.source_bytes), FormatBytes(plan.bytes),
-                100.0 * static_cast<double>(plan.bytes) /
-                    static_cast<double>(std::max<uint64_t>(1, plan.source_bytes)),
-                plan.bits_per_weight(), plan.tensors.size(), TypeCounts(plan));
+// "513 MiB -> 98.9 MiB (19.3 %)", "6.17 bits per weight", "272 tensors: 61 F32, 16 Q4_K"
+std::vector<std::string> SizeParts(const QuantizePlan& plan) {
+  return {Format("{} -> {} ({:.1f} %)", FormatBytes(plan.source_bytes), FormatBytes(plan.bytes),
+                 100.0 * static_cast<double>(plan.bytes) /
+                     static_cast<double>(std::max<uint64_t>(1, plan.source_bytes))),
+          Format("{:.2f} bits per weight", plan.bits_per_weight()),
+          Format("{} tensors: {}", plan.tensors.size(), TypeCounts(plan))};
 }
+
+// Lines of at most the terminal's width where `stream` is one.
+int ColumnsOf(std::FILE* stream) { return IsTerminal(stream) ? TerminalColumns() : 0; }
 
 Status PrintPlan(const QuantizePlan& plan) {
   Table table({Align::kLeft, Align::kLeft, Align::kLeft, Align::kLeft, Align::kRight});
@@ -109,7 +114,7 @@ Status PrintPlan(const QuantizePlan& plan) {
                   Name(tensor.source->dtype), same ? "(kept)" : Name(tensor.dtype),
                   FormatBytes(tensor.bytes)});
   }
-  return WriteStdout(table.ToString() + "\n" + SizeLine(plan) + "\n");
+  return WriteStdout(table.ToString() + "\n" + JoinParts(SizeParts(plan), ColumnsOf(stdout)));
 }
 
 // Draws the bar, or where there is no terminal writes a line from time to time.
@@ -127,10 +132,8 @@ class Reporter {
         seconds > 0 ? static_cast<double>(progress.source_bytes - *begun_) / seconds : 0;
     const double fraction = static_cast<double>(progress.source_bytes) /
                             static_cast<double>(std::max<uint64_t>(1, plan_.source_bytes));
-    const TensorPlan& tensor = plan_.tensors[progress.tensor];
     const std::string detail =
-        Format("{} of {} tensors, {:.0f} MB/s, {} {}", progress.tensor, plan_.tensors.size(),
-               speed / 1e6, EscapeForTerminal(tensor.source->name, 40), Name(tensor.dtype));
+        Format("{} of {} tensors, {:.0f} MB/s", progress.tensor, plan_.tensors.size(), speed / 1e6);
     bar_.Update(fraction, detail);
     if (IsTerminal(stderr) || SecondsSince(last_line_) < kLineSeconds) return;
     last_line_ = Clock::now();
@@ -179,10 +182,12 @@ Status WriteModel(const Flags& flags, const QuantizePlan& plan) {
   }
   ROCFORGE_RETURN_IF_ERROR(status);
   const double seconds = reporter.seconds();
-  std::fprintf(stderr, "%s: %s; %s with %d threads, %.0f MB/s\n",
-               EscapeForTerminal(flags.output).c_str(), SizeLine(plan).c_str(),
-               FormatSeconds(seconds).c_str(), pool.size(),
-               static_cast<double>(reporter.bytes_converted()) / std::max(seconds, 1e-9) / 1e6);
+  std::vector<std::string> parts = SizeParts(plan);
+  parts.front() = EscapeForTerminal(flags.output) + ": " + parts.front();
+  const double speed = static_cast<double>(reporter.bytes_converted()) / std::max(seconds, 1e-9);
+  parts.push_back(Format("{} with {} thread{}, {:.0f} MB/s", FormatSeconds(seconds), pool.size(),
+                         pool.size() == 1 ? "" : "s", speed / 1e6));
+  std::fputs(JoinParts(parts, ColumnsOf(stderr)).c_str(), stderr);
   return {};
 }
 
@@ -231,8 +236,10 @@ void RegisterQuantize(CLI::App& app, std::function<Status()>* run) {
       ->add_option("--output-tensor-type", flags->output_tensor,
                    "Type of the output matrix, whatever the mix says")
       ->type_name("T");
-  command->add_flag("--allow-requantize", flags->allow_requantize,
-                    "Accept weights that are quantized already (worse than from F16 or F32)");
+  command->add_flag(
+      "--allow-requantize", flags->allow_requantize,
+      "Accept weights that are quantized already (worse than from F16 or F32; turning them into "
+      "floats needs no flag)");
   command->add_flag("--force,--overwrite", flags->force, "Replace OUT if it exists");
   command->add_option("-t,--threads", flags->threads, "Threads (default: one per core)")
       ->check(CLI::Range(0, 4096))

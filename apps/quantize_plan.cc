@@ -167,7 +167,8 @@ Result<QuantizePlan> PlanQuantize(const gguf::File& file, const QuantizeOptions&
     // Integer tables are no weights, whatever their name.
     if (!quant::CanDecode(source.dtype)) tensor.dtype = source.dtype;
     const bool converts = tensor.dtype != source.dtype;
-    if (converts && Info(source.dtype).quantised && !options.allow_requantize) {
+    const bool twice = converts && Info(source.dtype).quantised && Info(tensor.dtype).quantised;
+    if (twice && !options.allow_requantize) {
       return FailedPrecondition(
           Format("'{}' is {} already, and quantizing again loses more than starting from the F16, "
                  "BF16 or F32 file; use that, or pass --allow-requantize",

@@ -219,6 +219,9 @@ TEST_F(QuantizeTest, PlansThatCannotWork) {
   // Quantised weights, unless allowed or left alone.
   EXPECT_EQ(Plan(*quantised, FileType::kQ8_0).status().code(), StatusCode::kFailedPrecondition);
   EXPECT_OK(Plan(*quantised, FileType::kQ4_0));
+  // Floats again: nothing is rounded twice.
+  EXPECT_OK(Plan(*quantised, FileType::kF32));
+  EXPECT_OK(Plan(*quantised, FileType::kF16));
   QuantizeOptions options;
   options.mix.type = FileType::kQ8_0;
   options.allow_requantize = true;
