@@ -53,6 +53,7 @@ Status Run(const Arguments& arguments) {
   if (arguments.full || arguments.json) options.max_items = SIZE_MAX;
   if (arguments.full) options.max_text_bytes = SIZE_MAX;
   if (arguments.max_items >= 0) options.max_items = static_cast<size_t>(arguments.max_items);
+  if (!arguments.full && IsTerminal(stdout)) options.columns = TerminalColumns();
   return WriteStdout(arguments.json ? InspectJson(file, options) : InspectText(file, options));
 }
 

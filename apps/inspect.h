@@ -18,6 +18,8 @@ struct InspectOptions {
   // "..." stands for the rest.
   size_t max_items = 6;
   size_t max_text_bytes = 72;
+  // Columns that a line of the metadata may take, by shortening its value; 0: any number.
+  int columns = 0;
 };
 
 // How much of a model has one element type.

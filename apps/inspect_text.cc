@@ -20,6 +20,8 @@ using gguf::ValueType;
 constexpr size_t kMaxSummaryBytes = 200;
 constexpr int kMaxColumn = 60;  // a longer cell pushes its row out of line, not the whole table
 
+constexpr int kGap = 2;  // spaces in front of each column
+
 std::string Pad(std::string text, int width) {
   const int missing = width - DisplayWidth(text);
   if (missing > 0) text.append(static_cast<size_t>(missing), ' ');
@@ -44,7 +46,7 @@ std::string Table(const std::vector<std::vector<std::string>>& rows,
   for (const auto& row : rows) {
     std::string line;
     for (size_t i = 0; i < row.size(); ++i) {
-      line += "  ";
+      line.append(kGap, ' ');
       line += right[i] ? PadLeft(row[i], widths[i]) : Pad(row[i], widths[i]);
     }
     line.erase(line.find_last_not_of(' ') + 1);
@@ -136,12 +138,29 @@ std::string TypeText(const Value& value) {
   return Format("{}[{}]", Name(array->element_type), array->size());
 }
 
+// Shortens the cells of the last column so that no row is longer than `columns`; a few columns are
+// always left to it, whatever stands before.
+void FitLastColumn(int columns, std::vector<std::vector<std::string>>* rows) {
+  constexpr int kLeast = 12;
+  std::vector<int> widths;
+  for (const auto& row : *rows) {
+    widths.resize(row.size(), 0);
+    for (size_t i = 0; i + 1 < row.size(); ++i) {
+      widths[i] = std::max(widths[i], std::min(DisplayWidth(row[i]), kMaxColumn));
+    }
+  }
+  int before = kGap * static_cast<int>(widths.size());
+  for (const int width : widths) before += width;
+  for (auto& row : *rows) row.back() = FitColumns(row.back(), std::max(kLeast, columns - before));
+}
+
 std::string Metadata(const File& file, const InspectOptions& options) {
   std::vector<std::vector<std::string>> rows;
   for (const gguf::KeyValue& entry : file.metadata()) {
     rows.push_back(
         {EscapeForTerminal(entry.key), TypeText(entry.value), ValueText(entry.value, options)});
   }
+  if (options.columns > 0) FitLastColumn(options.columns, &rows);
   return Format("\nMetadata ({} keys)\n", rows.size()) + Table(rows, {false, false, false});
 }
 

@@ -39,6 +39,21 @@ bool Contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
+TEST_F(InspectTest, ValuesAreShortenedToTheColumns) {
+  const std::string value(70, 'v');
+  const File file = Make({{"general.architecture", Value::String("toy")},
+                          {"a.key", Value::String(value)},
+                          {std::string(90, 'k'), Value::String(value)}},
+                         {});
+  EXPECT_TRUE(Contains(InspectText(file, {}), value + "\n")) << "no limit without a terminal";
+  const std::string narrow = InspectText(file, {.columns = 110});
+  EXPECT_FALSE(Contains(narrow, value));
+  // The column of keys is at most 60 wide; two more of "string", and two spaces before each.
+  EXPECT_TRUE(Contains(narrow, "  " + std::string(110 - 60 - 6 - 6 - 3, 'v') + "...\n")) << narrow;
+  // However narrow, something of the value is seen.
+  EXPECT_TRUE(Contains(InspectText(file, {.columns = 20}), "  vvvvvvvvv...\n"));
+}
+
 TEST_F(InspectTest, TextShowsSummaryTypesMetadataAndTensors) {
   const File file =
       Make({{"general.architecture", Value::String("toy")},
