@@ -11,6 +11,7 @@
 #include "apps/engine_options.h"
 #include "apps/interrupt.h"
 #include "apps/line_editor.h"
+#include "apps/long_context.h"
 #include "apps/output.h"
 #include "apps/progress.h"
 #include "apps/run_stats.h"
@@ -180,6 +181,7 @@ Status Chat(const Flags& flags) {
                                    "; give one with --chat-template FILE, or continue "
                                    "text with: rocforge generate --raw");
   }
+  WarnOfLongContext(*model);
   ROCFORGE_ASSIGN_OR_RETURN(std::unique_ptr<Conversation> conversation,
                             Conversation::Create(model.get()));
   conversation->SetSystem(flags.system);

@@ -14,6 +14,7 @@
 #include "apps/command.h"
 #include "apps/engine_options.h"
 #include "apps/interrupt.h"
+#include "apps/long_context.h"
 #include "apps/output.h"
 #include "apps/progress.h"
 #include "apps/run_stats.h"
@@ -62,6 +63,7 @@ struct Flags {
   CLI::Option* prompt_option = nullptr;
   CLI::Option* file_option = nullptr;
   CLI::Option* prompt_ids_option = nullptr;
+  CLI::Option* force_ids_option = nullptr;
   CLI::Option* max_tokens_option = nullptr;
 };
 
@@ -164,7 +166,7 @@ Result<GenerateRequest> MakeRequest(const Flags& flags) {
   request.logprobs = flags.logprobs;
   request.context_shift = flags.context_shift;
   request.n_keep = flags.keep;
-  if (!flags.force_ids.empty()) {
+  if (flags.force_ids_option->count() > 0) {
     ROCFORGE_ASSIGN_OR_RETURN(request.forced, ParseIds("--force-ids", flags.force_ids));
     if (flags.max_tokens_option->count() == 0) {
       request.max_tokens = static_cast<int64_t>(request.forced.size());
@@ -267,6 +269,7 @@ Status Generate(const Flags& flags) {
                             LoadTextModel(options, flags.chat_template));
   Log(LogLevel::kInfo, "{} on {}, context {}", DescribeModel(model->engine().info()),
       model->engine().device_description(), model->engine().options().n_ctx);
+  WarnOfLongContext(*model);
   RunReport report;
   ROCFORGE_ASSIGN_OR_RETURN(request.prompt,
                             EncodePrompt(flags, prompt, *model, &report.prompt_kind));
@@ -352,11 +355,11 @@ void AddOutputFlags(CLI::App& command, Flags* f) {
       ->type_name("K")
       ->check(AtLeast(0))
       ->group(group);
-  command
-      .add_option("--force-ids", f->force_ids,
-                  "feed these tokens instead of the first sampled ones")
-      ->type_name("1,2,3")
-      ->group(group);
+  f->force_ids_option = command
+                            .add_option("--force-ids", f->force_ids,
+                                        "feed these tokens instead of the first sampled ones")
+                            ->type_name("1,2,3")
+                            ->group(group);
   command.add_flag("--no-stats", f->no_stats, "no statistics on stderr")->group(group);
 }
 

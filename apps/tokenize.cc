@@ -147,8 +147,8 @@ void PrintTotals(const Flags& flags, const Totals& totals, double load_seconds) 
   const double seconds = std::chrono::duration<double>(totals.encoding).count();
   std::string line;
   if (flags.lines) line = Format("{} text{}, ", totals.texts, totals.texts == 1 ? "" : "s");
-  line +=
-      Format("{} tokens from {} bytes in {:.3g} ms", totals.tokens, totals.bytes, seconds * 1e3);
+  line += Format("{} token{} from {} byte{} in {}", totals.tokens, totals.tokens == 1 ? "" : "s",
+                 totals.bytes, totals.bytes == 1 ? "" : "s", FormatSeconds(seconds));
   // A rate says nothing about a few words.
   if (totals.bytes >= 10'000) {
     line += Format(" ({:.1f} MB/s)", static_cast<double>(totals.bytes) / seconds / 1e6);

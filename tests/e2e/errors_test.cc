@@ -67,6 +67,7 @@ TEST_F(ErrorsTest, Prompts) {
   ExpectGenerate(2, {"--prompt-ids", ""}, "expected token ids");
   ExpectGenerate(2, {"--prompt-ids", "1,x"}, "expected token ids");
   ExpectGenerate(2, {"--prompt-ids", "1,"}, "expected token ids");
+  ExpectGenerate(2, {"--prompt-ids", "1", "--force-ids", ""}, "expected token ids");
   ExpectGenerate(2, {"--prompt-ids", "1,99999999999"}, "expected token ids");
   ExpectGenerate(2, {"--prompt-ids", "1,1000"}, "1000 is outside the vocabulary");
   ExpectGenerate(2, {"--prompt-ids", "-1"}, "-1 is outside the vocabulary");
