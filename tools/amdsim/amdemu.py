@@ -16,6 +16,16 @@ _mend_base = base.mend
 def _mend(emu):
     _mend_base(emu)
     _mask_lds_addresses(emu)
+    _add_swizzle(emu)
+    _add_row_xmask(emu)
+
+
+def _replace(emu, name, new):
+    old = getattr(emu, name)
+    setattr(emu, name, new)
+    for kind, handler in emu._INST_HANDLERS.items():
+        if handler is old:
+            emu._INST_HANDLERS[kind] = new
 
 
 def _mask_lds_addresses(emu):
@@ -36,10 +46,50 @@ def _mask_lds_addresses(emu):
         with base.swapped(context, "rvgpr_dyn", rvgpr_dyn):
             return old(inst, ctx)
 
-    emu._compile_mem_op = compile_mem_op
-    for kind, handler in emu._INST_HANDLERS.items():
-        if handler is old:
-            emu._INST_HANDLERS[kind] = compile_mem_op
+    _replace(emu, "_compile_mem_op", compile_mem_op)
+
+
+def _add_swizzle(emu):
+    """ds_swizzle_b32 in bit mode (CDNA3 ISA, "DS_SWIZZLE_B32"): lane i of 32 reads lane ((i & and) | or) ^ xor of them. The
+    emulator has only a description of it. Our kernels use it with all lanes on."""
+    from tinygrad.dtype import AddrSpace, dtypes
+    from tinygrad.uop.ops import UOp
+    old = emu._compile_mem_op
+
+    def compile_mem_op(inst, ctx):
+        if type(inst).__name__ != "DS" or "SWIZZLE" not in emu._op_name(inst):
+            return old(inst, ctx)
+        offset = int(inst.offset0) | int(inst.offset1) << 8
+        if offset & 0x8000:
+            raise NotImplementedError("ds_swizzle_b32 in quad mode")
+        number = lambda v: UOp.const(v, dtypes.int)  # noqa: E731
+        copy = UOp.placeholder((ctx.wave_size,), dtypes.uint32, 78, addrspace=AddrSpace.LOCAL)
+        lane, each = ctx.range(), ctx.range()
+        filled = copy.after(copy.index(each).store(ctx.rvgpr_dyn(ctx.inst_field(type(inst).addr), each)).end(each))
+        at = lane.cast(dtypes.int)
+        source = (at & number(~31)) + (((at & number(offset & 31)) | number(offset >> 5 & 31)) ^ number(offset >> 10 & 31))
+        store = ctx.wvgpr_dyn(ctx.inst_field(type(inst).vdst), lane, filled.index(source).load(), ctx.rexec())
+        return UOp.sink(store.end(lane), *ctx.inc_pc())
+
+    _replace(emu, "_compile_mem_op", compile_mem_op)
+
+
+def _add_row_xmask(emu):
+    """DPP control 0x160 + mask, row_xmask (RDNA3 ISA, table of DPP16 controls): lane i of a row of 16 reads lane i ^ mask.
+    The emulator does not have it."""
+    from tinygrad.dtype import dtypes
+    from tinygrad.uop.ops import UOp
+    old = emu._dpp16_ctrl
+
+    def dpp16_ctrl(lane, dpp, row_mask, bank_mask, wave_size):
+        if not 0x160 <= dpp <= 0x16F:
+            return old(lane, dpp, row_mask, bank_mask, wave_size)
+        if row_mask != 15 or bank_mask != 15:
+            raise NotImplementedError("row_xmask with lanes masked off")
+        source = lane.cast(dtypes.int) ^ UOp.const(dpp & 15, dtypes.int)
+        return source, UOp.const(True), UOp.const(True)
+
+    emu._dpp16_ctrl = dpp16_ctrl
 
 
 base.mend = _mend

@@ -95,17 +95,18 @@ class PortTest : public ::testing::TestWithParam<std::string> {
 };
 
 TEST_P(PortTest, Geometry) {
-  const auto out = Run("conformance_geometry", {}, 6 * 384, 0, {3, 1, 128}, 0);
-  for (uint32_t i = 0; i < 384; ++i) {
-    const std::vector<uint32_t> expected = {i % 128,          i / 128, i % 128 % wave(),
-                                            i % 128 / wave(), 128,     3};
-    EXPECT_EQ(std::vector<uint32_t>(out.begin() + 6 * i, out.begin() + 6 * i + 6), expected) << i;
+  const auto out = Run("conformance_geometry", {}, 8 * 768, 0, {3, 2, 128}, 0);
+  for (uint32_t i = 0; i < 768; ++i) {
+    const uint32_t thread = i % 128;
+    const std::vector<uint32_t> expected = {thread, i / 128 % 3, thread % wave(), thread / wave(),
+                                            128,    3,           i / 384,         2};
+    EXPECT_EQ(std::vector<uint32_t>(out.begin() + 8 * i, out.begin() + 8 * i + 8), expected) << i;
   }
 }
 
 TEST_P(PortTest, ShufflesAndBallots) {
   const auto in = Random(512);
-  for (uint32_t mask = 1; mask < wave(); mask = mask * 2 + 1) {
+  for (uint32_t mask = 1; mask < wave(); ++mask) {
     const auto out = Run("conformance_shuffle_xor", in, 512, mask, {2, 1, 256}, 512);
     for (uint32_t i = 0; i < 512; ++i) ASSERT_EQ(out[i], in[i ^ mask]) << i;
   }
@@ -129,6 +130,19 @@ TEST_P(PortTest, BarrierOrdersSharedMemory) {
     for (uint32_t i = 0; i < 384; ++i) {
       const uint32_t mirrored = i / 192 * 192 + 191 - i % 192;
       ASSERT_EQ(out[i], in[rounds % 2 == 1 ? mirrored : i]);
+    }
+  }
+}
+
+TEST_P(PortTest, SharedBarrierLetsLoadsGoOn) {
+  const auto in = Random(2 * 192);
+  for (uint32_t rounds : {1u, 3u, 6u}) {
+    const auto out = Run("conformance_shared_barrier", in, 384, rounds, {2, 1, 192}, 384);
+    for (uint32_t i = 0; i < 384; ++i) {
+      const uint32_t mirrored = 191 - i % 192;
+      uint32_t sum = 0;
+      for (uint32_t r = 0; r < rounds; ++r) sum += in[i / 192 * 192 + (mirrored + r) % 192];
+      ASSERT_EQ(out[i], sum) << i;
     }
   }
 }

@@ -12,16 +12,16 @@ struct BlockReduceShared {
   float partial[kMaxWavesPerBlock];
 };
 
-// The sum over all threads, in every thread. Ends with a barrier, so that `shared` may be used
-// again at once.
+// The sum over all threads, in every thread. Ends with a barrier of shared memory, so that `shared`
+// may be used again at once.
 RF_DEVICE float BlockSum(float v, BlockReduceShared& shared) {
   v = WaveSum(v);
   if (LaneId() == 0) shared.partial[WaveId()] = v;
-  BlockBarrier();
+  SharedBarrier();
   const uint32_t n_waves = BlockDim() / kWaveSize;
   float sum = 0.0f;
   for (uint32_t i = 0; i < n_waves; ++i) sum += shared.partial[i];
-  BlockBarrier();
+  SharedBarrier();
   return sum;
 }
 

@@ -20,16 +20,22 @@ RF_DEVICE uint32_t ThreadId() { return __builtin_amdgcn_workitem_id_x(); }
 RF_DEVICE uint32_t BlockId() { return __builtin_amdgcn_workgroup_id_x(); }
 RF_DEVICE uint32_t BlockIdY() { return __builtin_amdgcn_workgroup_id_y(); }
 RF_DEVICE uint32_t BlockDim() { return __builtin_amdgcn_workgroup_size_x(); }
-RF_DEVICE uint32_t GridDim() {
-  return __builtin_amdgcn_grid_size_x() / __builtin_amdgcn_workgroup_size_x();
+// The first implicit kernel arguments are the numbers of blocks (LLVM, "User Guide for AMDGPU
+// Backend", code object V5); a division of threads by block size would be 25 instructions.
+RF_DEVICE uint32_t BlockCount(uint32_t dimension) {
+  typedef const __attribute__((address_space(4))) uint32_t Argument;
+  return ((Argument*)__builtin_amdgcn_implicitarg_ptr())[dimension];
 }
-RF_DEVICE uint32_t GridDimY() {
-  return __builtin_amdgcn_grid_size_y() / __builtin_amdgcn_workgroup_size_y();
-}
+RF_DEVICE uint32_t GridDim() { return BlockCount(0); }
+RF_DEVICE uint32_t GridDimY() { return BlockCount(1); }
 RF_DEVICE uint32_t LaneId() {
   return __builtin_amdgcn_mbcnt_hi(~0u, __builtin_amdgcn_mbcnt_lo(~0u, 0u));
 }
-RF_DEVICE uint32_t WaveId() { return ThreadId() / kWaveSize; }
+// In a scalar register: addresses and loop counts that come from it stay scalar too.
+RF_DEVICE uint32_t WaveId() {
+  return static_cast<uint32_t>(
+      __builtin_amdgcn_readfirstlane(static_cast<int>(ThreadId() / kWaveSize)));
+}
 
 template <typename T>
 RF_DEVICE T Shuffle(T value, uint32_t lane) {
@@ -37,10 +43,57 @@ RF_DEVICE T Shuffle(T value, uint32_t lane) {
   return BitCast<T>(__builtin_amdgcn_ds_bpermute(static_cast<int>(lane << 2), BitCast<int>(value)));
 }
 
-// Within a row of 16 lanes the exchange is a DPP or swizzle of the vector unit, without a trip
-// through LDS addressing.
+// Data-parallel primitives move data between the 16 lanes of a row as part of a vector instruction
+// (v_add_f32_dpp), without the way through LDS that Shuffle takes.
+template <int kControl>
+RF_DEVICE int MoveInRow(int v) {
+  return __builtin_amdgcn_update_dpp(v, v, kControl, 0xF, 0xF, true);
+}
+
+// Where the mask is a constant, as in an unrolled butterfly, one case is left.
 template <typename T>
 RF_DEVICE T ShuffleXor(T value, uint32_t mask) {
+  static_assert(sizeof(T) == 4);
+  const int v = BitCast<int>(value);
+#if defined(__GFX9__)
+  switch (mask) {
+    case 1:
+      return BitCast<T>(MoveInRow<0xB1>(v));  // quad_perm:[1,0,3,2]
+    case 2:
+      return BitCast<T>(MoveInRow<0x4E>(v));  // quad_perm:[2,3,0,1]
+    case 3:
+      return BitCast<T>(MoveInRow<0x1B>(v));  // quad_perm:[3,2,1,0]
+    case 4:
+      return BitCast<T>(MoveInRow<0x1B>(MoveInRow<0x141>(v)));  // 7 and 3
+    case 7:
+      return BitCast<T>(MoveInRow<0x141>(v));  // row_half_mirror
+    case 8:
+      return BitCast<T>(MoveInRow<0x128>(v));  // row_ror:8
+    case 15:
+      return BitCast<T>(MoveInRow<0x140>(v));  // row_mirror
+    case 16:
+      return BitCast<T>(__builtin_amdgcn_ds_swizzle(v, 0x401F));  // xor 16, no address register
+  }
+#else
+  switch (mask) {  // row_xmask:mask
+    case 1:
+      return BitCast<T>(MoveInRow<0x161>(v));
+    case 2:
+      return BitCast<T>(MoveInRow<0x162>(v));
+    case 3:
+      return BitCast<T>(MoveInRow<0x163>(v));
+    case 4:
+      return BitCast<T>(MoveInRow<0x164>(v));
+    case 7:
+      return BitCast<T>(MoveInRow<0x167>(v));
+    case 8:
+      return BitCast<T>(MoveInRow<0x168>(v));
+    case 15:
+      return BitCast<T>(MoveInRow<0x16F>(v));
+    case 16:  // the same lane of the other row
+      return BitCast<T>(__builtin_amdgcn_permlanex16(v, v, 0x76543210u, 0xFEDCBA98u, false, false));
+  }
+#endif
   return Shuffle(value, LaneId() ^ mask);
 }
 
@@ -56,6 +109,17 @@ RF_DEVICE void BlockBarrier() {
   __builtin_amdgcn_fence(__ATOMIC_RELEASE, "workgroup");
   __builtin_amdgcn_s_barrier();
   __builtin_amdgcn_fence(__ATOMIC_ACQUIRE, "workgroup");
+}
+
+// Waits for LDS alone, so that loads of global memory stay under way. In assembly, because clang 19
+// waits for those too before its own barrier on RDNA3 and RDNA4, and because its fence of LDS alone
+// waits for nothing on RDNA4.
+RF_DEVICE void SharedBarrier() {
+#if defined(__GFX12__)
+  asm volatile("s_wait_dscnt 0x0\n\ts_barrier_signal -1\n\ts_barrier_wait -1" ::: "memory");
+#else
+  asm volatile("s_waitcnt lgkmcnt(0)\n\ts_barrier" ::: "memory");
+#endif
 }
 
 template <typename T>
@@ -140,8 +204,15 @@ RF_DEVICE void Prefetch(const void*) {}
 RF_DEVICE uint32_t AtomicAdd(uint32_t* p, uint32_t v) {
   return __scoped_atomic_fetch_add(p, v, __ATOMIC_RELAXED, __MEMORY_SCOPE_DEVICE);
 }
+// RDNA3, RDNA4 and CDNA3 add floats in the L2 of coarse-grained memory, which all of ours is; by
+// itself clang takes a loop of compare and swap, because other memory may not do it.
 RF_DEVICE float AtomicAdd(float* p, float v) {
+#if defined(__GFX10__)
   return __scoped_atomic_fetch_add(p, v, __ATOMIC_RELAXED, __MEMORY_SCOPE_DEVICE);
+#else
+  typedef __attribute__((address_space(1))) float Global;
+  return __builtin_amdgcn_global_atomic_fadd_f32((Global*)p, v);
+#endif
 }
 RF_DEVICE uint32_t LoadAcquire(const uint32_t* p) {
   return __scoped_atomic_load_n(p, __ATOMIC_ACQUIRE, __MEMORY_SCOPE_DEVICE);
@@ -163,7 +234,13 @@ RF_DEVICE void GridBarrier(uint32_t* counter, uint32_t n_blocks) {
     const uint32_t arrived =
         __scoped_atomic_fetch_add(counter, 1u, __ATOMIC_ACQ_REL, __MEMORY_SCOPE_DEVICE);
     const uint32_t target = arrived / n_blocks * n_blocks + n_blocks;
-    while (static_cast<int32_t>(LoadAcquire(counter) - target) < 0) __builtin_amdgcn_s_sleep(1);
+    // Relaxed while it waits: an acquire in each turn would empty caches that others read from.
+    while (static_cast<int32_t>(
+               __scoped_atomic_load_n(counter, __ATOMIC_RELAXED, __MEMORY_SCOPE_DEVICE) - target) <
+           0) {
+      __builtin_amdgcn_s_sleep(1);
+    }
+    __builtin_amdgcn_fence(__ATOMIC_ACQUIRE, "agent");
   }
   BlockBarrier();
 }

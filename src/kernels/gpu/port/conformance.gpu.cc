@@ -7,15 +7,18 @@ namespace rocforge::port {
 
 RF_DEVICE uint32_t GlobalThread() { return BlockId() * BlockDim() + ThreadId(); }
 
-// out[6 i ..] = thread, block, lane, wave, block size, grid size of thread i.
+// out[8 i ..] = thread, block, lane, wave, block size, grid size, block and grid size in y of
+// thread i, counted through all blocks of y = 0 first.
 RF_KERNEL(conformance_geometry, ConformanceArgs, 256) {
-  uint32_t* row = args.out + 6 * GlobalThread();
+  uint32_t* row = args.out + 8 * (BlockIdY() * GridDim() * BlockDim() + GlobalThread());
   row[0] = ThreadId();
   row[1] = BlockId();
   row[2] = LaneId();
   row[3] = WaveId();
   row[4] = BlockDim();
   row[5] = GridDim();
+  row[6] = BlockIdY();
+  row[7] = GridDimY();
 }
 
 // out[i] = in of the lane that differs from mine by XOR with the parameter.
@@ -56,6 +59,23 @@ RF_KERNEL(conformance_barrier, ConformanceArgs, 256) {
     BlockBarrier();
   }
   args.out[i] = value;
+}
+
+// out[i] = sum over the rounds of in of the mirrored thread, rotated by the round, which is loaded
+// before the barriers and used after them.
+RF_KERNEL(conformance_shared_barrier, ConformanceArgs, 256) {
+  Exchange& shared = SharedBlock<Exchange>();
+  const uint32_t first = BlockId() * BlockDim();
+  uint32_t next = args.in[first + ThreadId()];
+  uint32_t sum = 0;
+  for (uint32_t round = 1; round <= args.parameter; ++round) {
+    shared.values[ThreadId()] = next;
+    next = args.in[first + (ThreadId() + round) % BlockDim()];
+    SharedBarrier();
+    sum += shared.values[BlockDim() - 1 - ThreadId()];
+    SharedBarrier();
+  }
+  args.out[first + ThreadId()] = sum;
 }
 
 // out[i] = Dot4(in[3 i], in[3 i + 1], in[3 i + 2]).

@@ -43,6 +43,7 @@ RF_DEVICE uint64_t Ballot(bool predicate) {
 }
 
 RF_DEVICE void BlockBarrier() { __nvvm_bar_sync(0); }
+RF_DEVICE void SharedBarrier() { __nvvm_bar_sync(0); }
 
 template <typename T>
 RF_DEVICE T& SharedBlock() {
@@ -78,9 +79,8 @@ RF_DEVICE void LookUp16(const uint32_t (&table)[4], uint32_t nibbles, uint32_t* 
   // Weights in the order of the nibbles: bytes 0 and 2 belong to low, 1 and 3 to high.
   const uint32_t first = __nvvm_prmt(__nvvm_prmt(table[0], table[1], within),
                                      __nvvm_prmt(table[2], table[3], within), choose);
-  const uint32_t second =
-      __nvvm_prmt(__nvvm_prmt(table[0], table[1], within >> 16),
-                  __nvvm_prmt(table[2], table[3], within >> 16), choose >> 16);
+  const uint32_t second = __nvvm_prmt(__nvvm_prmt(table[0], table[1], within >> 16),
+                                      __nvvm_prmt(table[2], table[3], within >> 16), choose >> 16);
   *low = __nvvm_prmt(first, second, 0x6420);
   *high = __nvvm_prmt(first, second, 0x7531);
 }

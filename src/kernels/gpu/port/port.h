@@ -23,7 +23,10 @@
 //   T ShuffleXor(T v, mask)      v of lane ^ mask, mask in [1, kWaveSize).
 //   uint64_t Ballot(bool p)      bit i: p of lane i.
 //   void BlockBarrier()          everything written before it to shared or global memory by the
-//   block is seen after it. void GridBarrier(uint32_t* counter, uint32_t n_blocks)
+//   block is seen after it.
+//   void SharedBarrier()         the same for shared memory alone, where the block exchanges
+//   nothing through global memory: loads from there stay under way, which AMD's BlockBarrier waits
+//   for. void GridBarrier(uint32_t* counter, uint32_t n_blocks)
 //     the same for the grid. The launch is cooperative (all blocks resident); *counter is 0 before
 //     the first one of a launch and belongs to the barrier until the launch ends.
 //

@@ -58,6 +58,9 @@ RF_DEVICE uint64_t Ballot(bool predicate, const char* file = __builtin_FILE(),
 RF_DEVICE void BlockBarrier(const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
   sim::BlockBarrier({file, line});
 }
+RF_DEVICE void SharedBarrier(const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
+  sim::BlockBarrier({file, line});
+}
 RF_DEVICE void GridBarrier(uint32_t* counter, uint32_t n_blocks,
                            const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
   sim::GridBarrier(counter, n_blocks, {file, line});
