@@ -31,7 +31,6 @@ struct Flags {
   EngineFlags engine;
   int64_t n_tokens = 1;
   int64_t n_context = 0;
-  int64_t batch = 512;
   bool all = false;
   bool json = false;
 };
@@ -197,7 +196,8 @@ Status ShowPlan(const Flags& flags) {
   r.n_ctx =
       options.n_ctx > 0 ? options.n_ctx : std::min(r.info.n_ctx_train, model::kDefaultContext);
   r.step = {flags.n_tokens, flags.n_context, options.kv_type};
-  r.batch = std::max(flags.batch, flags.n_tokens);
+  // What generate and chat would reserve; a larger step needs its own size.
+  r.batch = std::max<int64_t>(options.max_batch_tokens, flags.n_tokens);
   r.before = CostTable(model->graph, r.step);
   ROCFORGE_ASSIGN_OR_RETURN(const graph::Plan plan, graph::BuildPlan(std::move(model->graph),
                                                                      options.passes, {r.batch, 1}));
@@ -231,10 +231,6 @@ void RegisterPlan(CLI::App& app, std::function<Status()>* run) {
       ->type_name("N")
       ->capture_default_str()
       ->check(CLI::Range(int64_t{0}, int64_t{1} << 30).description(""));
-  command->add_option("--batch", flags->batch, "largest step that memory is planned for")
-      ->type_name("N")
-      ->capture_default_str()
-      ->check(CLI::Range(int64_t{1}, kMaxTokens).description(""));
   command->add_flag("--all", flags->all, "every layer, not each kind of layer once");
   command->add_flag("--json", flags->json, "print one JSON object");
   command->callback([flags, run] { *run = [flags] { return ShowPlan(*flags); }; });
