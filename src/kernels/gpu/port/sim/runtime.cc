@@ -5,6 +5,7 @@
 #include <cstring>
 #include <map>
 #include <memory>
+#include <new>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,10 +22,18 @@ std::map<std::pair<std::string, uint32_t>, KernelInfo>& Registry() {
   return registry;
 }
 
-enum class Wait : uint8_t { kReady, kShuffle, kBallot, kBlockBarrier, kGridBarrier, kFinished };
+enum class Wait : uint8_t {
+  kReady,
+  kShuffle,
+  kBallot,
+  kPhase,
+  kBlockBarrier,
+  kGridBarrier,
+  kFinished
+};
 
 const char* WaitName(Wait wait) {
-  static constexpr const char* kNames[] = {"running",      "Shuffle",     "Ballot",
+  static constexpr const char* kNames[] = {"running",      "Shuffle",     "Ballot", "PhaseWait",
                                            "BlockBarrier", "GridBarrier", "the end"};
   return kNames[static_cast<int>(wait)];
 }
@@ -41,13 +50,29 @@ struct Lane {
   uint32_t value = 0;
   uint32_t source = 0;
   uint64_t result = 0;
+  const PhaseState* phase = nullptr;
+  uint32_t parity = 0;
+};
+
+struct HeldCopy {
+  void* to;
+  const void* from;
+  uint32_t bytes;
+  PhaseState* state;
+};
+
+constexpr std::align_val_t kSharedAlignment{1024};
+struct AlignedDelete {
+  void operator()(std::byte* p) const { ::operator delete[](p, kSharedAlignment); }
 };
 
 struct Block {
   std::vector<std::unique_ptr<Lane>> lanes;
-  std::unique_ptr<std::byte[]>
-      shared;  // exactly shared_bytes: the address sanitizer sees an overrun
+  // Exactly shared_bytes: the address sanitizer sees an overrun.
+  std::unique_ptr<std::byte[], AlignedDelete> shared;
   size_t shared_bytes = 0;
+  std::vector<HeldCopy> held;
+  uint32_t n_copies = 0;
 };
 
 struct LaunchState {
@@ -123,15 +148,52 @@ Status CompleteWave(const LaunchState& launch, std::span<std::unique_ptr<Lane>> 
   return {};
 }
 
-// Runs the lanes of a wave until all of them wait in a barrier or have ended.
-Status RunWave(const LaunchState& launch, std::span<std::unique_ptr<Lane>> wave) {
+bool PhaseEnded(const PhaseState& state, uint32_t parity) { return state.phase % 2 != parity; }
+
+void EndPhaseIfComplete(PhaseState& state) {
+  if (state.arrived < state.expected || state.bytes > 0) return;
+  state.arrived = 0;
+  ++state.phase;
+}
+
+void CompleteCopy(const HeldCopy& copy) {
+  std::memcpy(copy.to, copy.from, copy.bytes);
+  copy.state->bytes -= copy.bytes;
+  EndPhaseIfComplete(*copy.state);
+}
+
+// Somebody waits for the phase: no copy to it may be held any longer.
+void CompleteHeldCopies(Block& block, const PhaseState* state) {
+  for (size_t i = 0; i < block.held.size();) {
+    if (block.held[i].state != state) {
+      ++i;
+      continue;
+    }
+    const HeldCopy copy = block.held[i];
+    block.held.erase(block.held.begin() + static_cast<std::ptrdiff_t>(i));
+    CompleteCopy(copy);
+  }
+}
+
+// Runs the lanes of a wave until all of them wait in a barrier or for a phase or have ended.
+// `progress` is set if any ran.
+Status RunWave(const LaunchState& launch, std::span<std::unique_ptr<Lane>> wave, bool* progress) {
   while (true) {
     for (std::unique_ptr<Lane>& lane : wave) {
-      if (lane->wait == Wait::kReady) RunLane(*lane);
+      if (lane->wait == Wait::kPhase) {
+        CompleteHeldCopies(*lane->block, lane->phase);
+        if (PhaseEnded(*lane->phase, lane->parity)) lane->wait = Wait::kReady;
+      }
+      if (lane->wait != Wait::kReady) continue;
+      RunLane(*lane);
+      *progress = true;
     }
-    const bool any_collective = std::any_of(
-        wave.begin(), wave.end(), [](const auto& lane) { return IsWaveCollective(lane->wait); });
-    if (!any_collective) return {};
+    const auto any = [&](auto condition) {
+      return std::any_of(wave.begin(), wave.end(),
+                         [&](const auto& lane) { return condition(lane->wait); });
+    };
+    // A lane that waits for a phase may join the collective of its wave later.
+    if (!any(IsWaveCollective) || any([](Wait wait) { return wait == Wait::kPhase; })) return {};
     for (const std::unique_ptr<Lane>& lane : wave) {
       if (!SameSite(*lane, *wave[0]))
         return Diverged(launch, *wave[0], *lane, "lanes of a wave diverge");
@@ -145,11 +207,16 @@ Status RunWave(const LaunchState& launch, std::span<std::unique_ptr<Lane>> wave)
 Status RunBlock(const LaunchState& launch, Block& block, bool* in_grid_barrier) {
   const size_t wave_size = launch.kernel->wave_size;
   while (true) {
-    for (size_t begin = 0; begin < block.lanes.size(); begin += wave_size) {
-      ROCFORGE_RETURN_IF_ERROR(RunWave(launch, std::span(block.lanes).subspan(begin, wave_size)));
+    for (bool progress = true; progress;) {
+      progress = false;
+      for (size_t begin = 0; begin < block.lanes.size(); begin += wave_size) {
+        ROCFORGE_RETURN_IF_ERROR(
+            RunWave(launch, std::span(block.lanes).subspan(begin, wave_size), &progress));
+      }
     }
     const Lane& first = *block.lanes[0];
     for (const std::unique_ptr<Lane>& lane : block.lanes) {
+      if (lane->wait == Wait::kPhase) return Diverged(launch, first, *lane, "a phase never ends");
       // Lanes may end at different lines, so the site does not count there.
       const bool same =
           lane->wait == Wait::kFinished ? first.wait == Wait::kFinished : SameSite(*lane, first);
@@ -164,6 +231,7 @@ Status RunBlock(const LaunchState& launch, Block& block, bool* in_grid_barrier) 
 void StartBlock(LaunchState& launch, Block& block, uint32_t x, uint32_t y) {
   block.shared.reset();
   block.shared_bytes = 0;
+  block.held.clear();
   for (uint32_t thread = 0; thread < launch.shape.block; ++thread) {
     Lane& lane = *block.lanes[thread];
     lane.position = {thread, x, y, launch.shape.block, launch.shape.grid_x, launch.shape.grid_y};
@@ -288,12 +356,39 @@ void GridBarrier(uint32_t* counter, uint32_t n_blocks, Site site) {
 void* SharedBlock(size_t bytes) {
   Block& block = *current_lane->block;
   if (block.shared == nullptr) {
-    block.shared = std::make_unique<std::byte[]>(bytes);
+    block.shared.reset(static_cast<std::byte*>(::operator new[](bytes, kSharedAlignment)));
     block.shared_bytes = bytes;
     std::memset(block.shared.get(), 0xFF, bytes);
   }
   ROCFORGE_CHECK(block.shared_bytes == bytes);  // a kernel uses one T
   return block.shared.get();
+}
+
+void ArriveAtPhase(PhaseState& state, uint32_t bytes) {
+  ROCFORGE_CHECK(state.arrived < state.expected);  // one arrival too many
+  ++state.arrived;
+  state.bytes += bytes;
+  EndPhaseIfComplete(state);
+}
+
+void WaitForPhase(PhaseState& state, uint32_t parity, Site site) {
+  CompleteHeldCopies(*current_lane->block, &state);
+  if (PhaseEnded(state, parity)) return;
+  current_lane->phase = &state;
+  current_lane->parity = parity;
+  WaitIn(Wait::kPhase, site);
+}
+
+void CopyForPhase(void* to, const void* from, uint32_t bytes, PhaseState& state) {
+  ROCFORGE_CHECK(
+      (reinterpret_cast<uintptr_t>(to) | reinterpret_cast<uintptr_t>(from) | bytes) % 16 == 0);
+  Block& block = *current_lane->block;
+  const HeldCopy copy{to, from, bytes, &state};
+  if (block.n_copies++ % 2 == 0) {
+    CompleteCopy(copy);
+  } else {
+    block.held.push_back(copy);
+  }
 }
 
 uint64_t Clock() {

@@ -63,6 +63,19 @@ void GridBarrier(uint32_t* counter, uint32_t n_blocks, Site site);
 void* SharedBlock(size_t bytes);
 uint64_t Clock();  // nanoseconds
 
+// A SharedPhase of warpgroup.h. Lives in the block's shared object.
+struct PhaseState {
+  uint32_t expected;  // arrivals per phase
+  uint32_t arrived;
+  int64_t bytes;   // expected and not yet copied
+  uint32_t phase;  // phases that have ended
+};
+void ArriveAtPhase(PhaseState& state, uint32_t bytes);
+void WaitForPhase(PhaseState& state, uint32_t parity, Site site);
+// Every other copy is held back until somebody waits for its phase, so that both reading too early
+// and overwriting too early show in the results.
+void CopyForPhase(void* to, const void* from, uint32_t bytes, PhaseState& state);
+
 float HalfToFloat(uint16_t bits);
 uint16_t FloatToHalf(float value);
 float AtomicAdd(float* p, float v);

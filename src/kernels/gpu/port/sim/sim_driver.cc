@@ -238,6 +238,7 @@ void FillLaunches(gpu::Api& api) {
     return 0;
   };
   api.module_unload = [](Handle) { return 0; };
+  api.allow_shared = [](Handle, int) { return 0; };
   api.launch = [](Handle f, unsigned gx, unsigned gy, unsigned, unsigned bx, unsigned, unsigned,
                   unsigned, Handle s, void** args,
                   void**) { return EnqueueKernel(f, {gx, gy, bx, false}, s, args); };

@@ -1,0 +1,499 @@
+#include "kernels/gpu/launch/gemm.h"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <utility>
+
+#include "base/format.h"
+#include "kernels/gpu/launch/launchers.h"
+#include "kernels/gpu/layout/weights.h"
+#include "kernels/gpu/ops/elementwise_args.h"
+#include "kernels/gpu/ops/gemm_args.h"
+
+namespace rocforge::gpu {
+namespace {
+
+constexpr int64_t kAlign = 256;
+constexpr uint32_t kWideColumns = 2 * kGemmColumns;
+constexpr uint32_t kThreads = 256;
+constexpr uint32_t kMagnitudeBlocks = 256;
+constexpr uint32_t kGroupThreads = 1024;
+// As in ops/gemm_warpgroup.h.
+constexpr uint32_t kWarpgroupThreads = 288;
+constexpr uint32_t kWarpgroupShared = 3 * (kGemmRows + kGemmColumns) * 128 + 1024;
+constexpr uint32_t kWideThreads = 384;
+constexpr uint32_t kWideShared = 4 * (kGemmRows + kWideColumns) * 128 + 1024;
+
+int64_t RoundUp(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
+
+// The operands of a call.
+struct Product {
+  Weight weight[kMaxGemmWeights];
+  const float* bias[kMaxGemmWeights] = {};
+  float* out[kMaxGemmWeights] = {};
+  const float* x = nullptr;
+  const float* residual = nullptr;
+  const int32_t* ids = nullptr;  // experts of the output's rows, or null
+  uint32_t rows_per_x = 1;
+  uint32_t n_weights = 0;
+  op::Glu glu;
+  float out_scale = 1.0f;
+};
+
+Result<Product> ProductOf(const op::Call& call) {
+  Product p;
+  const bool* has_bias = nullptr;
+  size_t at = 1;
+  if (const auto* moe = std::get_if<op::MoeMatMul>(call.params)) {
+    p.ids = static_cast<const int32_t*>(call.in[at++].data);
+    p.rows_per_x = moe->x_per_expert ? 1 : static_cast<uint32_t>(moe->n_used);
+    p.n_weights = static_cast<uint32_t>(moe->n_weights);
+    p.glu = moe->glu;
+    has_bias = moe->has_bias;
+  } else {
+    const auto& dense = std::get<op::MatMul>(*call.params);
+    p.n_weights = static_cast<uint32_t>(dense.n_weights);
+    p.glu = dense.glu;
+    p.out_scale = dense.out_scale;
+    if (dense.has_residual) p.residual = In(call, call.in.size() - 1);
+    has_bias = dense.has_bias;
+  }
+  p.x = In(call, 0);
+  for (uint32_t i = 0; i < p.n_weights; ++i) {
+    const op::Operand& w = call.in[at++];
+    if (!CanPack(w.desc.dtype))
+      return Unsupported(Format("weights of type {} on a GPU", Name(w.desc.dtype)));
+    p.weight[i] = DescribeWeight(w.desc, w.data);
+  }
+  for (uint32_t i = 0; i < p.n_weights; ++i) {
+    if (has_bias[i]) p.bias[i] = In(call, at++);
+  }
+  for (size_t i = 0; i < call.out.size(); ++i) p.out[i] = Out(call, i);
+  return p;
+}
+
+// The sizes of a call that scratch depends on.
+struct Sizes {
+  int64_t max_rows = 0;  // of the output
+  int64_t cols = 0;
+  int64_t n_experts = 1;
+  bool experts = false;
+  bool erf = false;  // gelu_erf: gate and up go to scratch first
+  bool glu = false;
+  int32_t n_weights = 0;
+  std::array<int64_t, kMaxGemmWeights> n_out = {};
+
+  int64_t n_k_tiles() const { return RoundUp(cols, kGemmDepth) / kGemmDepth; }
+  // Rows of x's tiles: each expert's rows are filled up to whole tiles.
+  int64_t RowTiles(int64_t rows) const {
+    return experts ? std::min(rows, rows / kGemmRows + n_experts)
+                   : RoundUp(rows, kGemmRows) / kGemmRows;
+  }
+  bool fused_glu() const { return glu && !erf; }
+  // Virtual columns with block tiles of `tile` columns.
+  int64_t Columns(int64_t tile) const {
+    if (fused_glu()) return RoundUp(2 * RoundUp(n_out[0], kGluColumns), tile);
+    int64_t sum = 0;
+    for (int32_t i = 0; i < n_weights; ++i) sum += RoundUp(n_out[static_cast<size_t>(i)], tile);
+    return sum;
+  }
+  // Of one expert.
+  int64_t ColumnBytes() const { return n_k_tiles() * kGemmDepth * 2; }
+};
+
+Sizes SizesOf(const op::Call& call) {
+  Sizes s;
+  op::GluKind glu = op::GluKind::kNone;
+  size_t first = 1;
+  if (const auto* moe = std::get_if<op::MoeMatMul>(call.params)) {
+    first = 2;
+    s.experts = true;
+    s.n_weights = moe->n_weights;
+    s.n_experts = call.in[first].desc.outer;
+    glu = moe->glu.kind;
+  } else {
+    const auto& p = std::get<op::MatMul>(*call.params);
+    s.n_weights = p.n_weights;
+    glu = p.glu.kind;
+  }
+  s.glu = glu != op::GluKind::kNone;
+  s.erf = glu == op::GluKind::kGeluErf;
+  s.max_rows = call.out[0].desc.rows;
+  s.cols = call.in[0].desc.cols;
+  for (int32_t i = 0; i < s.n_weights; ++i)
+    s.n_out[static_cast<size_t>(i)] = call.in[first + static_cast<size_t>(i)].desc.rows;
+  return s;
+}
+
+// Where things lie in the scratch; offsets for the largest step serve smaller ones too.
+struct Layout {
+  int64_t x = 0;
+  int64_t x_scale = 0;
+  int64_t row_of = 0;
+  int64_t first_tile = 0;
+  int64_t counts = 0;
+  int64_t gate_up = 0;
+  int64_t weights = 0;
+  int64_t weight_bytes = 0;
+  int64_t end = 0;
+};
+
+Layout LayoutOf(const Sizes& s, const GemmOptions& options) {
+  Layout l;
+  const auto take = [&l](int64_t bytes) {
+    const int64_t at = l.end;
+    l.end += RoundUp(bytes, kAlign);
+    return at;
+  };
+  const int64_t rows = s.RowTiles(s.max_rows) * kGemmRows;
+  l.x = take(rows * s.ColumnBytes());
+  l.x_scale = take(rows * 4);
+  if (s.experts) {
+    l.row_of = take(rows * 4);
+    l.first_tile = take((s.n_experts + 1) * 4);
+    l.counts = take(s.n_experts * 4);
+  }
+  if (s.erf) l.gate_up = take(2 * s.max_rows * s.n_out[0] * 4);
+  l.weight_bytes =
+      std::min(s.n_experts * s.Columns(kWideColumns) * s.ColumnBytes(),
+               std::max(options.weight_bytes, int64_t{kWideColumns} * s.ColumnBytes()));
+  l.weights = take(l.weight_bytes);
+  return l;
+}
+
+GateArgs GateOf(const op::Glu& glu) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  constexpr float kGeluLinear = 1.59576912160573071f;  // 2 sqrt(2 / pi)
+  switch (glu.kind) {
+    case op::GluKind::kGeluTanh:
+      return {kGeluLinear, kGeluLinear * 0.044715f, kInfinity, 0.0f};
+    case op::GluKind::kSwigluOai:
+      return {glu.alpha, 0.0f, glu.limit, 1.0f};
+    default:
+      return {1.0f, 0.0f, kInfinity, 0.0f};
+  }
+}
+
+// A kernel that multiplies, and how it is launched.
+struct Unit {
+  Kernel kernel;
+  uint32_t columns = 0;
+  uint32_t threads = 0;
+  uint32_t shared_bytes = 0;
+  uint32_t blocks = 0;  // resident on the device; the kernel loops over what is left
+};
+
+struct Kernels {
+  Kernel pack_rows, group_rows, unpack, magnitude, magnitude_join, glu;
+  Unit tile, warpgroup, wide;  // columns 0: the device has none
+};
+
+Result<Unit> FindUnit(const BindContext& context, const char* name, bool glu, uint32_t columns,
+                      uint32_t threads, uint32_t shared_bytes, uint32_t blocks_per_unit) {
+  Unit unit;
+  ROCFORGE_ASSIGN_OR_RETURN(unit.kernel,
+                            context.modules->Find("gemm", Format("{}{}", name, glu ? "_glu" : "")));
+  if (shared_bytes != 0)
+    ROCFORGE_RETURN_IF_ERROR(AllowShared(*context.device, unit.kernel, shared_bytes));
+  unit.columns = columns;
+  unit.threads = threads;
+  unit.shared_bytes = shared_bytes;
+  unit.blocks =
+      blocks_per_unit * static_cast<uint32_t>(std::max(1, context.device->info().multiprocessors));
+  return unit;
+}
+
+Result<Kernels> FindKernels(const BindContext& context, const Sizes& s) {
+  const Modules& modules = *context.modules;
+  Kernels k;
+  ROCFORGE_ASSIGN_OR_RETURN(k.pack_rows, modules.Find("pack_rows", "pack_rows"));
+  ROCFORGE_ASSIGN_OR_RETURN(k.group_rows, modules.Find("pack_rows", "group_rows"));
+  ROCFORGE_ASSIGN_OR_RETURN(k.unpack, modules.Find("unpack", "unpack"));
+  ROCFORGE_ASSIGN_OR_RETURN(k.magnitude, modules.Find("unpack", "weight_magnitude"));
+  ROCFORGE_ASSIGN_OR_RETURN(k.magnitude_join, modules.Find("unpack", "weight_magnitude_join"));
+  ROCFORGE_ASSIGN_OR_RETURN(k.glu, modules.Find("elementwise", "elementwise_glu"));
+  const bool glu = s.fused_glu();
+  constexpr uint32_t kTileBlocks = 4;
+  ROCFORGE_ASSIGN_OR_RETURN(
+      k.tile, FindUnit(context, "gemm_tile", glu, kGemmColumns, kThreads, 0, kTileBlocks));
+  bool even = true;  // the warpgroup kernels store two columns at once
+  for (int32_t i = 0; i < s.n_weights; ++i) even &= s.n_out[static_cast<size_t>(i)] % 2 == 0;
+  if (even && modules.Find("gemm", "gemm_warpgroup").ok()) {
+    ROCFORGE_ASSIGN_OR_RETURN(k.warpgroup, FindUnit(context, "gemm_warpgroup", glu, kGemmColumns,
+                                                    kWarpgroupThreads, kWarpgroupShared, 2));
+    ROCFORGE_ASSIGN_OR_RETURN(k.wide, FindUnit(context, "gemm_warpgroup_wide", glu, kWideColumns,
+                                               kWideThreads, kWideShared, 1));
+  }
+  return k;
+}
+
+// Everything that stays the same from step to step.
+struct Gemm {
+  Product product;
+  Sizes sizes;
+  Layout layout;
+  RowCount rows;
+  Kernels kernels;
+  GemmUnit unit = GemmUnit::kAuto;
+  DevicePtr scratch = 0;
+  uint32_t wave = 32;
+  std::shared_ptr<Buffer> magnitudes;  // [n_weights, 1 + kMagnitudeBlocks]
+
+  template <typename T>
+  T* At(int64_t offset) const {
+    return DevicePointer<T>(scratch + static_cast<DevicePtr>(offset));
+  }
+  uint32_t* Magnitude(uint32_t i) const {
+    return DevicePointer<uint32_t>(magnitudes->ptr()) + i * (1 + kMagnitudeBlocks);
+  }
+
+  const Unit& Choose(int64_t row_tiles) const;
+  GemmArgs StepArgs(uint32_t n_rows, const Unit& unit) const;
+  Status Prepare(const Stream& stream, uint32_t n_rows, const GemmArgs& args) const;
+  Status Unpack(const Stream& stream, const GemmArgs& args, int64_t columns) const;
+  Status Multiply(const Stream& stream, const Unit& unit, GemmArgs args, int64_t columns) const;
+  Status Enqueue(const Stream& stream, const StepShape& shape) const;
+  Status TakeMagnitudes(const Stream& stream) const;
+};
+
+// The narrow tile has two blocks on a multiprocessor and reads more per operation; the wide one
+// makes fewer, larger pieces. Whichever needs less time by whole rounds of the multiprocessors.
+const Unit& Gemm::Choose(int64_t row_tiles) const {
+  constexpr int64_t kNarrowCost = 115;  // of 128 columns; measured against 200 of 256
+  constexpr int64_t kWideCost = 200;
+  const auto cost = [&](const Unit& u, int64_t per_tile, int64_t blocks_per_round) {
+    const int64_t tiles = row_tiles * sizes.n_experts * sizes.Columns(u.columns) / u.columns;
+    return RoundUp(tiles, blocks_per_round) / blocks_per_round * per_tile;
+  };
+  switch (unit) {
+    case GemmUnit::kTile:
+      return kernels.tile;
+    case GemmUnit::kWarpgroup:
+      return kernels.warpgroup;
+    case GemmUnit::kWarpgroupWide:
+      return kernels.wide;
+    case GemmUnit::kAuto:
+      break;
+  }
+  if (kernels.wide.columns == 0) return kernels.tile;
+  const int64_t multiprocessors = kernels.wide.blocks;
+  return cost(kernels.warpgroup, kNarrowCost, multiprocessors) <
+                 cost(kernels.wide, kWideCost, multiprocessors)
+             ? kernels.warpgroup
+             : kernels.wide;
+}
+
+GemmArgs Gemm::StepArgs(uint32_t n_rows, const Unit& chosen) const {
+  GemmArgs args{};
+  args.x = At<void>(layout.x);
+  args.w = At<void>(layout.weights);
+  args.x_scale = At<float>(layout.x_scale);
+  args.residual = product.residual;
+  args.x_stride = static_cast<uint64_t>(sizes.RowTiles(n_rows)) * kGemmRows;
+  args.n_k_tiles = static_cast<uint32_t>(sizes.n_k_tiles());
+  args.n_rows = n_rows;
+  args.n_weights = product.n_weights;
+  args.expert_end = 1;
+  if (sizes.experts) {
+    args.first_tile = At<uint32_t>(layout.first_tile);
+    args.row_of = At<int32_t>(layout.row_of);
+  }
+  uint32_t column = 0;
+  for (uint32_t i = 0; i < product.n_weights; ++i) {
+    args.w_magnitude[i] = Magnitude(i);
+    args.bias[i] = product.bias[i];
+    args.out[i] = product.out[i];
+    args.n_out[i] = product.weight[i].n_rows;
+    args.first_column[i] = column;
+    if (!sizes.fused_glu())
+      column += static_cast<uint32_t>(RoundUp(product.weight[i].n_rows, chosen.columns));
+  }
+  if (sizes.erf) {
+    args.out[0] = At<float>(layout.gate_up);
+    args.out[1] = args.out[0] + sizes.max_rows * sizes.n_out[0];
+  }
+  args.glu = sizes.fused_glu() ? 1 : 0;
+  args.gate = GateOf(product.glu);
+  args.out_scale = product.out_scale;
+  return args;
+}
+
+// x as tiles, and with experts the order of its rows.
+Status Gemm::Prepare(const Stream& stream, uint32_t n_rows, const GemmArgs& args) const {
+  PackRowsArgs pack{};
+  pack.x = product.x;
+  pack.tiles = At<void>(layout.x);
+  pack.scale = At<float>(layout.x_scale);
+  pack.row_of = args.row_of;
+  pack.stride = args.x_stride;
+  pack.cols = static_cast<uint32_t>(sizes.cols);
+  pack.rows_per_x = product.rows_per_x;
+  if (!sizes.experts) return stream.Launch(kernels.pack_rows, {n_rows, 1, kThreads, false}, &pack);
+  GroupRowsArgs group{};
+  group.ids = product.ids;
+  group.counts = At<uint32_t>(layout.counts);
+  group.first_tile = At<uint32_t>(layout.first_tile);
+  group.row_of = At<int32_t>(layout.row_of);
+  group.n_rows = n_rows;
+  group.n_experts = static_cast<uint32_t>(sizes.n_experts);
+  group.max_tiles = static_cast<uint32_t>(sizes.RowTiles(n_rows));
+  ROCFORGE_RETURN_IF_ERROR(stream.Launch(kernels.group_rows, {1, 1, kGroupThreads, false}, &group));
+  return stream.Launch(kernels.pack_rows,
+                       {static_cast<uint32_t>(args.x_stride), 1, kThreads, false}, &pack);
+}
+
+// The weights of virtual columns [args.column_begin, + columns) of the launch's experts.
+Status Gemm::Unpack(const Stream& stream, const GemmArgs& args, int64_t columns) const {
+  const int64_t begin = args.column_begin;
+  const int64_t end = begin + columns;
+  for (uint32_t i = 0; i < product.n_weights; ++i) {
+    UnpackArgs unpack{};
+    const int64_t n_out = args.n_out[i];
+    int64_t row_begin = begin - args.first_column[i];
+    int64_t row_end = end - args.first_column[i];
+    unpack.column_offset = static_cast<int32_t>(args.first_column[i] - begin);
+    unpack.glu_part = 2;
+    if (sizes.fused_glu()) {
+      row_begin = begin / 2;
+      row_end = end / 2;
+      unpack.glu_part = i;
+    }
+    row_begin = std::max<int64_t>(row_begin, 0);
+    row_end = std::min(row_end, n_out);
+    if (row_begin >= row_end) continue;
+    unpack.weight = product.weight[i];
+    unpack.magnitude = args.w_magnitude[i];
+    unpack.tiles = At<void>(layout.weights);
+    unpack.stride = args.w_stride;
+    unpack.expert_rows = args.w_expert_rows;
+    unpack.row_begin = static_cast<uint32_t>(row_begin);
+    unpack.n_rows = static_cast<uint32_t>(row_end - row_begin);
+    unpack.expert_begin = args.expert_begin;
+    const auto units = static_cast<uint64_t>(RoundUp(unpack.weight.n_units, 2));
+    const uint64_t waves = uint64_t{unpack.n_rows} * CeilDiv(units, wave);
+    ROCFORGE_RETURN_IF_ERROR(stream.Launch(
+        kernels.unpack,
+        {CeilDiv(waves, kThreads / wave), args.expert_end - args.expert_begin, kThreads, false},
+        &unpack));
+  }
+  return {};
+}
+
+Status Gemm::Multiply(const Stream& stream, const Unit& chosen, GemmArgs args,
+                      int64_t columns) const {
+  args.n_column_tiles = static_cast<uint32_t>(columns) / chosen.columns;
+  ROCFORGE_RETURN_IF_ERROR(Unpack(stream, args, columns));
+  uint64_t tiles = chosen.blocks;  // with experts only the device knows
+  if (!sizes.experts)
+    tiles = std::min<uint64_t>(tiles, uint64_t{args.n_column_tiles} * args.x_stride / kGemmRows);
+  LaunchShape shape{static_cast<uint32_t>(tiles), 1, chosen.threads, false};
+  shape.shared_bytes = chosen.shared_bytes;
+  return stream.Launch(chosen.kernel, shape, &args);
+}
+
+Status Gemm::Enqueue(const Stream& stream, const StepShape& shape) const {
+  const int64_t n_rows = rows.At(shape);
+  if (n_rows == 0) return {};
+  const Unit& chosen = Choose(sizes.RowTiles(n_rows));
+  GemmArgs args = StepArgs(static_cast<uint32_t>(n_rows), chosen);
+  ROCFORGE_RETURN_IF_ERROR(Prepare(stream, static_cast<uint32_t>(n_rows), args));
+  // Several whole experts at once where they fit, else some columns of one.
+  const int64_t all = sizes.Columns(chosen.columns);
+  const int64_t fit = layout.weight_bytes / sizes.ColumnBytes() / chosen.columns * chosen.columns;
+  const int64_t columns_per_launch = std::min(all, fit);
+  const int64_t experts_per_launch = std::max<int64_t>(1, fit / all);
+  for (int64_t expert = 0; expert < sizes.n_experts; expert += experts_per_launch) {
+    args.expert_begin = static_cast<uint32_t>(expert);
+    args.expert_end = static_cast<uint32_t>(std::min(expert + experts_per_launch, sizes.n_experts));
+    for (int64_t column = 0; column < all; column += columns_per_launch) {
+      const int64_t columns = std::min(columns_per_launch, all - column);
+      args.column_begin = static_cast<uint32_t>(column);
+      args.w_stride = static_cast<uint64_t>(columns);
+      args.w_expert_rows = args.w_stride * args.n_k_tiles;
+      ROCFORGE_RETURN_IF_ERROR(Multiply(stream, chosen, args, columns));
+    }
+  }
+  if (!sizes.erf) return {};
+  const uint64_t n = static_cast<uint64_t>(n_rows * sizes.n_out[0]);
+  const GluArgs glu{args.out[0],
+                    args.out[1],
+                    product.out[0],
+                    n,
+                    static_cast<uint32_t>(product.glu.kind),
+                    product.glu.alpha,
+                    product.glu.limit};
+  return stream.Launch(kernels.glu, {std::min(CeilDiv(n, kThreads), 4096u), 1, kThreads, false},
+                       &glu);
+}
+
+Status Gemm::TakeMagnitudes(const Stream& stream) const {
+  for (uint32_t i = 0; i < product.n_weights; ++i) {
+    const Weight& w = product.weight[i];
+    MagnitudeArgs args{w, Magnitude(i), static_cast<uint64_t>(sizes.n_experts) * w.n_rows};
+    const uint32_t blocks = std::min(CeilDiv(args.n_rows * w.n_units, kThreads), kMagnitudeBlocks);
+    ROCFORGE_RETURN_IF_ERROR(stream.Launch(kernels.magnitude, {blocks, 1, kThreads, false}, &args));
+    args.n_rows = blocks;
+    ROCFORGE_RETURN_IF_ERROR(stream.Launch(kernels.magnitude_join, {1, 1, kThreads, false}, &args));
+  }
+  return stream.Synchronize();
+}
+
+}  // namespace
+
+Result<std::unique_ptr<BoundOp>> BindGemm(const op::Call& call, const RowCount& rows,
+                                          const BindContext& context, const GemmOptions& options) {
+  Gemm gemm;
+  ROCFORGE_ASSIGN_OR_RETURN(gemm.product, ProductOf(call));
+  gemm.sizes = SizesOf(call);
+  gemm.layout = LayoutOf(gemm.sizes, options);
+  gemm.rows = rows;
+  gemm.unit = options.unit;
+  gemm.scratch = context.scratch;
+  gemm.wave = static_cast<uint32_t>(context.device->info().wave_size);
+  if (gemm.layout.end > context.scratch_bytes) {
+    return InvalidArgument(Format("the matrix product wants {} bytes of scratch and got {}",
+                                  gemm.layout.end, context.scratch_bytes));
+  }
+  if (gemm.sizes.experts && gemm.sizes.n_experts > kMaxGemmExperts) {
+    return Unsupported(Format("{} experts; the GPU kernels take at most {}", gemm.sizes.n_experts,
+                              kMaxGemmExperts));
+  }
+  ROCFORGE_ASSIGN_OR_RETURN(gemm.kernels, FindKernels(context, gemm.sizes));
+  const bool warpgroup =
+      options.unit == GemmUnit::kWarpgroup || options.unit == GemmUnit::kWarpgroupWide;
+  if (warpgroup && gemm.kernels.wide.columns == 0)
+    return Unsupported("the device has no warpgroup unit, or an output has odd columns");
+  ROCFORGE_ASSIGN_OR_RETURN(
+      Buffer magnitudes,
+      Buffer::Allocate(context.device, gemm.product.n_weights * (1 + kMagnitudeBlocks) * 4));
+  gemm.magnitudes = std::make_shared<Buffer>(std::move(magnitudes));
+  ROCFORGE_ASSIGN_OR_RETURN(const Stream stream, Stream::Create(context.device));
+  ROCFORGE_RETURN_IF_ERROR(gemm.TakeMagnitudes(stream));
+  return MakeBoundOp([gemm = std::move(gemm)](const Stream& s, const StepShape& shape) {
+    return gemm.Enqueue(s, shape);
+  });
+}
+
+int64_t GemmMinRows(const op::Call& call) {
+  constexpr int64_t kFew = 8;
+  return kFew * SizesOf(call).n_experts + 1;
+}
+
+int64_t GemmScratchBytes(const op::Call& call, const GemmOptions& options) {
+  const Sizes sizes = SizesOf(call);
+  return sizes.max_rows < GemmMinRows(call) ? 0 : LayoutOf(sizes, options).end;
+}
+
+Result<std::unique_ptr<BoundOp>> WithGemm(std::unique_ptr<BoundOp> few, const op::Call& call,
+                                          const RowCount& rows, const BindContext& context) {
+  const int64_t min_rows = GemmMinRows(call);
+  if (call.out[0].desc.rows < min_rows) return few;
+  ROCFORGE_ASSIGN_OR_RETURN(std::unique_ptr<BoundOp> many, BindGemm(call, rows, context));
+  return MakeBoundOp([few = std::move(few), many = std::move(many), rows, min_rows](
+                         const Stream& stream, const StepShape& shape) {
+    return (rows.At(shape) < min_rows ? *few : *many).Enqueue(stream, shape);
+  });
+}
+
+}  // namespace rocforge::gpu

@@ -1,0 +1,46 @@
+// MatMul and MoeMatMul for many rows: x and the weights become f16 tiles in scratch memory, then
+// one matrix product with f32 sums finishes each output (ops/gemm_args.h says how they lie and how
+// f16 is kept in range). Weights are unpacked in chunks of columns that fit a bounded part of the
+// scratch, a product per chunk.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "kernels/gpu/launch/bound_op.h"
+
+namespace rocforge::gpu {
+
+// Which kernel multiplies.
+enum class GemmUnit : uint8_t {
+  kAuto,
+  kTile,           // every device: 128 x 128 sums of a block by the wave's matrix unit
+  kWarpgroup,      // sm_90a: 128 x 128, two blocks on a multiprocessor; outputs have even columns
+  kWarpgroupWide,  // sm_90a: 128 x 256
+};
+
+struct GemmOptions {
+  GemmUnit unit = GemmUnit::kAuto;
+  int64_t weight_bytes = 256 << 20;  // of scratch for unpacked weights; at least one tile column
+};
+
+// Rows of the output from which on the matrix product is taken: more than eight for each matrix,
+// because unpacking costs as much as some passes over the packed weights.
+int64_t GemmMinRows(const op::Call& call);
+
+// The op by the matrix product alone, for any number of rows. `call` is a MatMul or MoeMatMul with
+// the rows of the largest step. Weights must be in place: their magnitudes are taken here, on a
+// stream of its own.
+Result<std::unique_ptr<BoundOp>> BindGemm(const op::Call& call, const RowCount& rows,
+                                          const BindContext& context,
+                                          const GemmOptions& options = {});
+
+// Scratch of BindGemm; 0 where the largest step has less than GemmMinRows rows.
+int64_t GemmScratchBytes(const op::Call& call, const GemmOptions& options = {});
+
+// `few` for less than GemmMinRows rows, the matrix product otherwise. Needs
+// GemmScratchBytes(call).
+Result<std::unique_ptr<BoundOp>> WithGemm(std::unique_ptr<BoundOp> few, const op::Call& call,
+                                          const RowCount& rows, const BindContext& context);
+
+}  // namespace rocforge::gpu

@@ -1,0 +1,110 @@
+// Rows of x as f16 tiles for the matrix product (gemm_args.h), and the order of rows that a product
+// with experts wants.
+//   Traffic of pack_rows: 4 bytes read (twice, the second time from the cache) and 2 written per
+//   element.
+#include "kernels/gpu/ops/gemm_args.h"
+#include "kernels/gpu/ops/gemm_scale.h"
+#include "kernels/gpu/port/tile.h"
+#include "kernels/gpu/wave/reduce.h"
+
+namespace rocforge::port {
+namespace {
+
+constexpr uint32_t kChunkColumns = 8;
+
+struct PackShared {
+  float wave[32];
+};
+struct GroupShared {
+  uint32_t first_row[gpu::kMaxGemmExperts];
+};
+
+RF_DEVICE void LoadColumns(const gpu::PackRowsArgs& args, const float* x, uint32_t column,
+                           float (&v)[kChunkColumns]) {
+  if (args.cols % 4 == 0 && column + kChunkColumns <= args.cols) {  // rows are aligned to 16
+    RF_UNROLL
+    for (uint32_t h = 0; h < 2; ++h) {
+      const TileChunk chunk = LoadChunk(reinterpret_cast<const U32x4*>(x + column) + h);
+      RF_UNROLL
+      for (uint32_t i = 0; i < 4; ++i) v[4 * h + i] = BitCast<float>(uint32_t{chunk[i]});
+    }
+    return;
+  }
+  RF_UNROLL
+  for (uint32_t i = 0; i < kChunkColumns; ++i) v[i] = column + i < args.cols ? x[column + i] : 0.0f;
+}
+
+}  // namespace
+
+// A block per row.
+RF_KERNEL(pack_rows, gpu::PackRowsArgs, 256) {
+  PackShared& shared = SharedBlock<PackShared>();
+  const uint32_t row = BlockId();
+  uint32_t source = row;
+  if (args.row_of != nullptr) {
+    const int32_t of = args.row_of[row];
+    if (of < 0) return;  // the whole block
+    source = static_cast<uint32_t>(of);
+  }
+  const float* x = args.x + uint64_t{source / args.rows_per_x} * args.cols;
+  float largest = 0.0f;
+  for (uint32_t c = kChunkColumns * ThreadId(); c < args.cols; c += kChunkColumns * BlockDim()) {
+    float v[kChunkColumns];
+    LoadColumns(args, x, c, v);
+    RF_UNROLL
+    for (uint32_t i = 0; i < kChunkColumns; ++i) {
+      const float magnitude = BitCast<float>(FiniteMagnitude(v[i]));
+      largest = largest > magnitude ? largest : magnitude;
+    }
+  }
+  largest = WaveMax(largest);
+  if (LaneId() == 0) shared.wave[WaveId()] = largest;
+  BlockBarrier();
+  for (uint32_t i = 0; i < BlockDim() / kWaveSize; ++i)
+    largest = largest > shared.wave[i] ? largest : shared.wave[i];
+  const uint32_t magnitude = BitCast<uint32_t>(largest);
+  if (ThreadId() == 0) args.scale[row] = ScaleFromHalf(magnitude);
+  const float scale = ScaleToHalf(magnitude);
+  const uint32_t cols = (args.cols + gpu::kGemmDepth - 1) / gpu::kGemmDepth * gpu::kGemmDepth;
+  for (uint32_t c = kChunkColumns * ThreadId(); c < cols; c += kChunkColumns * BlockDim()) {
+    float v[kChunkColumns];
+    LoadColumns(args, x, c, v);
+    RF_UNROLL
+    for (uint32_t i = 0; i < kChunkColumns; ++i) v[i] *= scale;
+    const uint32_t chunk = c / kChunkColumns;
+    U32x4* tile = static_cast<U32x4*>(args.tiles) +
+                  (chunk / kTileRowChunks * args.stride + row) * kTileRowChunks;
+    tile[(chunk % kTileRowChunks) ^ (row % kTileRowChunks)] = HalfChunk(v);
+  }
+}
+
+// Rows of one expert come in any order: each is a sum of its own.
+RF_KERNEL(group_rows, gpu::GroupRowsArgs, 1024) {
+  GroupShared& shared = SharedBlock<GroupShared>();
+  for (uint32_t e = ThreadId(); e < args.n_experts; e += BlockDim())
+    StoreRelease(args.counts + e, 0);
+  for (uint32_t i = ThreadId(); i < args.max_tiles * gpu::kGemmRows; i += BlockDim())
+    args.row_of[i] = -1;
+  BlockBarrier();
+  for (uint32_t i = ThreadId(); i < args.n_rows; i += BlockDim())
+    AtomicAdd(args.counts + args.ids[i], 1u);
+  BlockBarrier();
+  if (ThreadId() == 0) {
+    uint32_t tile = 0;
+    for (uint32_t e = 0; e < args.n_experts; ++e) {
+      shared.first_row[e] = tile * gpu::kGemmRows;
+      args.first_tile[e] = tile;
+      tile += (LoadAcquire(args.counts + e) + gpu::kGemmRows - 1) / gpu::kGemmRows;
+      StoreRelease(args.counts + e, 0);
+    }
+    args.first_tile[args.n_experts] = tile;
+  }
+  BlockBarrier();
+  for (uint32_t i = ThreadId(); i < args.n_rows; i += BlockDim()) {
+    const int32_t expert = args.ids[i];
+    args.row_of[shared.first_row[expert] + AtomicAdd(args.counts + expert, 1u)] =
+        static_cast<int32_t>(i);
+  }
+}
+
+}  // namespace rocforge::port
