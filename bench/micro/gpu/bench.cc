@@ -19,7 +19,14 @@ namespace {
 constexpr int kWarmUps = 3;
 constexpr int kReplays = 15;
 
-Result<std::shared_ptr<Device>> OpenDevice(const std::string& name) {
+// The same driver without launches that overlap.
+std::shared_ptr<const Driver> WithoutOverlap(const Driver& driver) {
+  Api api = driver.api();
+  api.launch_overlapping = nullptr;
+  return Driver::FromTable(driver.vendor(), driver.library(), api);
+}
+
+Result<std::shared_ptr<Device>> OpenDevice(const std::string& name, bool overlap) {
   if (name == "sim32") return Device::Open(port::sim::SimDriver(32), 0);
   if (name == "sim64") return Device::Open(port::sim::SimDriver(64), 0);
   const std::vector<std::pair<std::string, Vendor>> vendors = {{"nvidia", Vendor::kNvidia},
@@ -28,7 +35,7 @@ Result<std::shared_ptr<Device>> OpenDevice(const std::string& name) {
   for (const auto& [vendor_name, vendor] : vendors) {
     if (!name.empty() && name != vendor_name) continue;
     auto driver = Driver::Open(vendor);
-    if (driver.ok()) return Device::Open(std::move(*driver), 0);
+    if (driver.ok()) return Device::Open(overlap ? *driver : WithoutOverlap(**driver), 0);
     reasons += (reasons.empty() ? "" : "; ") + std::string(driver.status().message());
   }
   return NotFound(reasons.empty() ? Format("no device is called '{}'", name) : reasons);
@@ -69,9 +76,9 @@ bool Register(Function function) {
 const std::vector<Function>& Registered() { return Functions(); }
 
 Result<Bench> Bench::Create(const std::string& device_name, const std::string& filter,
-                            int64_t rotation_bytes) {
+                            int64_t rotation_bytes, bool overlap) {
   Bench bench;
-  ROCFORGE_ASSIGN_OR_RETURN(bench.device_, OpenDevice(device_name));
+  ROCFORGE_ASSIGN_OR_RETURN(bench.device_, OpenDevice(device_name, overlap));
   ROCFORGE_ASSIGN_OR_RETURN(Modules modules, Modules::Load(bench.device_));
   bench.modules_ = std::make_shared<Modules>(std::move(modules));
   ROCFORGE_ASSIGN_OR_RETURN(bench.stream_, Stream::Create(bench.device_));

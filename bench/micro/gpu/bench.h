@@ -39,8 +39,9 @@ class Bench {
  public:
   // device_name: "nvidia", "amd", "sim32", "sim64"; "" the first card that there is. filter: cases
   // whose name contains it. rotation_bytes: what the copies of a case should add up to.
+  // overlap: launches may start before the one before them has ended, where kernels allow it.
   static Result<Bench> Create(const std::string& device_name, const std::string& filter,
-                              int64_t rotation_bytes);
+                              int64_t rotation_bytes, bool overlap);
 
   bool Wants(const std::string& name) const;
   // Prints the ceiling and the head of the table.

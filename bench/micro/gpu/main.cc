@@ -1,5 +1,7 @@
 // Times the GPU kernels beside what this device's memory can do at most.
 //   bench_gpu_kernels [--filter TEXT] [--device nvidia|amd|sim32|sim64] [--megabytes N]
+//                     [--overlap on|off]
+// --overlap: whether a launch may start before the one before it has ended (default on).
 // --megabytes: how much data the launches of a case rotate over; keep it above the L2 (default
 // 512).
 #include <cstdio>
@@ -12,20 +14,23 @@ int main(int argc, char** argv) {
   std::string filter;
   std::string device;
   int64_t megabytes = 512;
+  bool overlap = true;
   for (int i = 1; i < argc; ++i) {
     const std::string flag = argv[i];
-    if (i + 1 == argc || (flag != "--filter" && flag != "--device" && flag != "--megabytes")) {
+    if (i + 1 == argc || (flag != "--filter" && flag != "--device" && flag != "--megabytes" &&
+                          flag != "--overlap")) {
       std::fprintf(stderr,
                    "usage: bench_gpu_kernels [--filter TEXT] [--device nvidia|amd|sim32|sim64] "
-                   "[--megabytes N]\n");
+                   "[--megabytes N] [--overlap on|off]\n");
       return 2;
     }
     const std::string value = argv[++i];
     if (flag == "--filter") filter = value;
     if (flag == "--device") device = value;
+    if (flag == "--overlap") overlap = value != "off";
     if (flag == "--megabytes") megabytes = std::atoll(value.c_str());
   }
-  auto bench = rocforge::gpu::bench::Bench::Create(device, filter, megabytes << 20);
+  auto bench = rocforge::gpu::bench::Bench::Create(device, filter, megabytes << 20, overlap);
   rocforge::Status status = bench.ok() ? bench->MeasureCeiling() : bench.status();
   if (!status.ok()) {
     std::fprintf(stderr, "%s\n", std::string(status.message()).c_str());

@@ -52,6 +52,10 @@ struct Api {
   int (*launch_cooperative)(Handle function, unsigned grid_x, unsigned grid_y, unsigned grid_z,
                             unsigned block_x, unsigned block_y, unsigned block_z,
                             unsigned shared_bytes, Handle stream, void** arguments) = nullptr;
+  // Like launch, but the blocks may start before the launch before it in the stream has ended, if
+  // that one allows it. Null where the driver has no such launches.
+  int (*launch_overlapping)(Handle function, unsigned grid_x, unsigned grid_y, unsigned block,
+                            unsigned shared_bytes, Handle stream, void** arguments) = nullptr;
 
   int (*capture_begin)(Handle stream, int mode) = nullptr;
   int (*capture_end)(Handle stream, Handle* graph) = nullptr;

@@ -22,7 +22,27 @@ constexpr int kAttributeCooperativeLaunch = 95;
 // CUfunction_attribute
 constexpr int kFunctionMaxDynamicSharedBytes = 8;
 
+// CUlaunchAttribute with the one attribute that is used, and CUlaunchConfig.
+constexpr int kAttributeProgrammaticStreamSerialization = 6;
+struct LaunchAttribute {
+  alignas(8) int id;
+  alignas(8) int value;
+  char pad[60];
+};
+static_assert(sizeof(LaunchAttribute) == 72);
+struct LaunchConfig {
+  unsigned grid[3];
+  unsigned block[3];
+  unsigned shared_bytes;
+  Handle stream;
+  const LaunchAttribute* attributes;
+  unsigned n_attributes;
+};
+static_assert(sizeof(LaunchConfig) == 56);
+
 struct CudaOnly {
+  int (*launch_kernel_ex)(const LaunchConfig* config, Handle function, void** arguments,
+                          void** extra) = nullptr;
   int (*init)(unsigned flags) = nullptr;
   int (*function_set_attribute)(Handle function, int attribute, int value) = nullptr;
   int (*primary_context_retain)(Handle* context, int device) = nullptr;
@@ -63,6 +83,14 @@ int Architecture(char* name, int bytes, int device) {
     return code;
   std::snprintf(name, static_cast<size_t>(bytes), "sm_%d%d", major, minor);
   return 0;
+}
+
+int LaunchOverlapping(Handle function, unsigned grid_x, unsigned grid_y, unsigned block,
+                      unsigned shared_bytes, Handle stream, void** arguments) {
+  const LaunchAttribute attribute{kAttributeProgrammaticStreamSerialization, 1, {}};
+  const LaunchConfig config{
+      {grid_x, grid_y, 1}, {block, 1, 1}, shared_bytes, stream, &attribute, 1};
+  return Cuda().launch_kernel_ex(&config, function, arguments, nullptr);
 }
 
 const char* ErrorText(int code) {
@@ -109,6 +137,8 @@ Status FillCudaApi(void* library, Api* api) {
   s.Get("cuGraphDestroy", &api->graph_destroy);
   s.Get("cuGraphExecDestroy", &api->graph_executable_destroy);
   CudaOnly& cuda = Cuda();
+  s.GetOptional("cuLaunchKernelEx", &cuda.launch_kernel_ex);
+  if (cuda.launch_kernel_ex != nullptr) api->launch_overlapping = LaunchOverlapping;
   s.Get("cuInit", &cuda.init);
   s.Get("cuDevicePrimaryCtxRetain", &cuda.primary_context_retain);
   s.Get("cuFuncSetAttribute", &cuda.function_set_attribute);

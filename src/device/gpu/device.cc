@@ -222,7 +222,10 @@ Status Stream::Launch(const Kernel& kernel, const LaunchShape& shape, const void
   Device::Count(capturing_ ? device_->counting_.captured_launches : device_->counting_.launches);
   const Api& api = device_->api();
   const int code =
-      shape.cooperative
+      shape.overlap && api.launch_overlapping != nullptr
+          ? api.launch_overlapping(kernel.function, shape.grid_x, shape.grid_y, shape.block,
+                                   shape.shared_bytes, handle_, arguments)
+      : shape.cooperative
           ? api.launch_cooperative(kernel.function, shape.grid_x, shape.grid_y, 1, shape.block, 1,
                                    1, shape.shared_bytes, handle_, arguments)
           : api.launch(kernel.function, shape.grid_x, shape.grid_y, 1, shape.block, 1, 1,

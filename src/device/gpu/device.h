@@ -155,6 +155,8 @@ struct LaunchShape {
   uint32_t block = 1;
   bool cooperative = false;   // all blocks resident, as a grid barrier needs
   uint32_t shared_bytes = 0;  // of a kernel with SharedLarge; AllowShared was called for it
+  bool overlap = false;  // may start before the launch before it has ended, where the driver can
+                         // do that: the kernel's code calls AwaitPrevious (port.h)
 };
 
 // Once per kernel that is launched with shared_bytes. kUnavailable where the device has not as

@@ -53,6 +53,14 @@ std::unique_ptr<BoundOp> MakeBoundOp(F enqueue) {
   return std::make_unique<Bound>(std::move(enqueue));
 }
 
+// Whether launches of kernels that call AwaitPrevious may set LaunchShape::overlap.
+inline bool CanOverlap(const BindContext& context) {
+  // Older code has no AwaitPrevious, even where the device could overlap.
+  const std::string& target = context.modules->target();
+  return context.device->api().launch_overlapping != nullptr && target.starts_with("sm_") &&
+         target != "sm_80";
+}
+
 // Device addresses as the pointers that argument structs hold.
 template <typename T>
 T* DevicePointer(DevicePtr p) {

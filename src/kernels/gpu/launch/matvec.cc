@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/format.h"
+#include "kernels/gpu/launch/gemm.h"
 #include "kernels/gpu/launch/launchers.h"
 #include "kernels/gpu/layout/weights.h"
 #include "kernels/gpu/ops/elementwise_args.h"
@@ -245,8 +246,9 @@ class LaunchList {
 // Grids for a device.
 class Geometry {
  public:
-  explicit Geometry(const Device& device)
+  Geometry(const Device& device, bool overlap)
       : wave_(static_cast<uint32_t>(device.info().wave_size)),
+        overlap_(overlap),
         // 768 threads fill the registers of an NVIDIA multiprocessor; an AMD WGP takes twice that.
         blocks_(static_cast<uint32_t>(std::max(device.info().multiprocessors, 1)) *
                 (device.driver().vendor() == Vendor::kAmd ? 2 : 1)) {}
@@ -257,15 +259,19 @@ class Geometry {
     const uint32_t per_row = std::max(blocks_ / n_rows, 1u);
     const uint32_t waves =
         std::clamp(CeilDiv(tasks, per_row), kFewestThreads / wave_, kMostThreads / wave_);
-    return {std::min(per_row, CeilDiv(tasks, waves)), n_rows, waves * wave_, false};
+    return {std::min(per_row, CeilDiv(tasks, waves)), n_rows, waves * wave_, false, 0, overlap_};
+  }
+  LaunchShape Quantise(uint32_t cols, uint32_t n_rows) const {
+    return {CeilDiv(cols / 4, kQuantiseThreads), n_rows, kQuantiseThreads, false, 0, overlap_};
   }
   // A wave a task.
   LaunchShape Many(uint32_t tasks, uint32_t groups) const {
-    return {CeilDiv(tasks, kManyThreads / wave_), groups, kManyThreads, false};
+    return {CeilDiv(tasks, kManyThreads / wave_), groups, kManyThreads, false, 0, overlap_};
   }
 
  private:
   uint32_t wave_;
+  bool overlap_;
   uint32_t blocks_;
 };
 
@@ -290,9 +296,7 @@ Status Enqueue(const Launch& launch, const Geometry& geometry, const Stream& str
                            &args);
     case Kind::kQuantise: {
       const QuantizeRowsArgs quantise{args.x, args.quantised_x, args.cols, launch.half_sums};
-      return stream.Launch(
-          launch.kernel,
-          {CeilDiv(args.cols / 4, kQuantiseThreads), n_rows, kQuantiseThreads, false}, &quantise);
+      return stream.Launch(launch.kernel, geometry.Quantise(args.cols, n_rows), &quantise);
     }
     case Kind::kGlu: {
       GluArgs glu = launch.glu;
@@ -322,7 +326,7 @@ Result<std::unique_ptr<BoundOp>> BindMatvec(const MatvecCall& product, const Row
   if (!experts) {
     ROCFORGE_ASSIGN_OR_RETURN(many, LaunchList(product, context, false).Build());
   }
-  const Geometry geometry(*context.device);
+  const Geometry geometry(*context.device, CanOverlap(context));
   const auto out_cols = static_cast<uint64_t>(product.call->out[0].desc.cols);
   return MakeBoundOp([=](const Stream& stream, const StepShape& shape) {
     const auto n_rows = static_cast<uint32_t>(rows.At(shape));
@@ -351,11 +355,12 @@ MatvecCall DenseCall(const op::Call& call) {
 
 Result<std::unique_ptr<BoundOp>> BindMatMul(const op::Call& call, const RowCount& rows,
                                             const BindContext& context) {
-  return BindMatvec(DenseCall(call), rows, context);
+  ROCFORGE_ASSIGN_OR_RETURN(auto few, BindMatvec(DenseCall(call), rows, context));
+  return WithGemm(std::move(few), call, rows, context);
 }
 
 int64_t MatMulScratchBytes(const op::Call& call, const Device&) {
-  return MatvecScratchBytes(DenseCall(call));
+  return std::max(MatvecScratchBytes(DenseCall(call)), WithGemmScratchBytes(call));
 }
 
 }  // namespace rocforge::gpu

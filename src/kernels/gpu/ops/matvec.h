@@ -37,28 +37,21 @@ struct MatvecShared {
   U32x2 aux[kMaxMatvecUnits];
 };
 
-// x of row `x_row` into shared memory by the whole block, and `meanwhile()` once the first loads of
-// it are under way. Ends with a barrier.
-template <typename F>
+// x of row `x_row` into shared memory by the whole block. Ends with a barrier.
 RF_DEVICE void QuantiseIntoShared(const MatvecArgs& args, uint64_t x_row, bool half_sums,
-                                  MatvecShared& shared, F&& meanwhile) {
+                                  MatvecShared& shared) {
   constexpr uint32_t kBatch = 4;
   const U32x4* x = reinterpret_cast<const U32x4*>(args.x + x_row * args.cols);
   const uint32_t n_quads = args.cols / 4;
   const QuantisedRow row = {shared.low, shared.high, shared.aux};
-  U32x4 four[kBatch];
-  const auto load = [&](uint32_t begin) {
+  for (uint32_t begin = 0; begin < n_quads; begin += kBatch * BlockDim()) {
+    U32x4 four[kBatch];
 #pragma unroll
     for (uint32_t k = 0; k < kBatch; ++k) {
       const uint32_t quad = begin + k * BlockDim() + ThreadId();
       four[k] = {0, 0, 0, 0};
       if (quad < n_quads) four[k] = x[quad];
     }
-  };
-  load(0);
-  meanwhile();
-  for (uint32_t begin = 0; begin < n_quads; begin += kBatch * BlockDim()) {
-    if (begin != 0) load(begin);
 #pragma unroll
     for (uint32_t k = 0; k < kBatch; ++k) {
       if (begin + k * BlockDim() < n_quads)
@@ -79,13 +72,18 @@ struct MatvecCursor {
 // A row of x per y of the grid. kGlu: two weights whose rows are taken together.
 template <uint32_t kType, bool kGlu>
 RF_DEVICE void MatvecOne(const MatvecArgs& args) {
+  LetNextStart();
   constexpr uint32_t kRows = kGlu ? 2 : 1;
   constexpr uint32_t kInFlight = 128 / kWaveSize / kRows;  // units a lane and row
   MatvecShared& shared = SharedBlock<MatvecShared>();
   const Weight& w = args.weight[0];
   const uint32_t n_tasks = kGlu ? w.n_rows : TotalRows(args);
   const uint64_t r = BlockIdY();
-  const uint64_t expert = args.ids != nullptr ? static_cast<uint64_t>(args.ids[r]) : 0;
+  uint64_t expert = 0;
+  if (args.ids != nullptr) {
+    AwaitPrevious();
+    expert = static_cast<uint64_t>(args.ids[r]);
+  }
   const uint64_t expert_offset = expert * w.expert_bytes;
   const uint32_t last_unit = w.n_units - 1;
 
@@ -108,13 +106,13 @@ RF_DEVICE void MatvecOne(const MatvecArgs& args) {
   ahead.unit = 0;
   RawUnit raw[kInFlight][kRows] = {};
   bool more = ahead.task < n_tasks;
-  QuantiseIntoShared(args, BlockIdY() / args.rows_per_x, WantsHalfSums(kType), shared, [&] {
-    if (more) {
-      place(ahead);
+  if (more) {
+    place(ahead);
 #pragma unroll
-      for (uint32_t k = 0; k < kInFlight; ++k) load(ahead, k, raw[k]);
-    }
-  });
+    for (uint32_t k = 0; k < kInFlight; ++k) load(ahead, k, raw[k]);
+  }
+  AwaitPrevious();
+  QuantiseIntoShared(args, BlockIdY() / args.rows_per_x, WantsHalfSums(kType), shared);
 
   const QuantisedRow x = {shared.low, shared.high, shared.aux};
   while (more) {
@@ -173,6 +171,8 @@ RF_DEVICE void MatvecOne(const MatvecArgs& args) {
 // kMaxMatvecColumns rows of x per y of the grid, quantised in args.quantised_x. No GLU, no experts.
 template <uint32_t kType>
 RF_DEVICE void MatvecMany(const MatvecArgs& args) {
+  LetNextStart();
+  AwaitPrevious();
   constexpr uint32_t kColumns = gpu::kMaxMatvecColumns;
   constexpr uint32_t kRows = 2;
   const Weight& w = args.weight[0];

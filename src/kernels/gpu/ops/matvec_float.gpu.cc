@@ -78,6 +78,7 @@ RF_DEVICE void SumRows(const MatvecArgs& args, const MatvecTask (&t)[kRows], con
       for (uint32_t j = 0; j < kRows; ++j)
         raw[k][j] = LoadChunk<kType>(t[j].row, chunk < n_chunks ? chunk : n_chunks - 1);
     }
+    if (begin < kWaveSize) AwaitPrevious();
 #pragma unroll
     for (uint32_t k = 0; k < kInFlight; ++k) {
       const uint32_t chunk = begin + k * kWaveSize;
@@ -111,7 +112,9 @@ RF_DEVICE void SumRows(const MatvecArgs& args, const MatvecTask (&t)[kRows], con
 // y of the grid: groups of kColumns rows of the output. Experts take the kernels of one column.
 template <uint32_t kType, uint32_t kColumns>
 RF_DEVICE void MatvecFloat(const MatvecArgs& args) {
+  LetNextStart();
   const bool experts = args.ids != nullptr;
+  if (experts) AwaitPrevious();
   const uint32_t r = BlockIdY() * kColumns;
   const uint32_t n_columns = args.n_rows - r < kColumns ? args.n_rows - r : kColumns;
   const uint64_t expert = experts ? static_cast<uint64_t>(args.ids[r]) : 0;
@@ -128,6 +131,7 @@ RF_DEVICE void MatvecFloat(const MatvecArgs& args) {
   float sum[kColumns][kRows] = {};
   SumRows<kType, kColumns>(args, t, args.x + static_cast<uint64_t>(r / args.rows_per_x) * args.cols,
                            n_columns, sum);
+  AwaitPrevious();  // for lanes without weights
   if (LaneId() != 0) return;
 #pragma unroll
   for (uint32_t c = 0; c < kColumns; ++c) {

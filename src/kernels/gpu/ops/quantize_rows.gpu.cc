@@ -7,6 +7,8 @@
 namespace rocforge::port {
 
 RF_KERNEL(quantize_rows, gpu::QuantizeRowsArgs, 256) {
+  LetNextStart();
+  AwaitPrevious();
   const uint64_t r = BlockIdY();
   const uint32_t n_units = args.cols / gpu::kUnit;
   const uint32_t n_quads = args.cols / 4;

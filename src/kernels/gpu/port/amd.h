@@ -201,6 +201,9 @@ RF_DEVICE U32x4 LoadStream(const U32x4* p) {
 // No target here has a vector prefetch; RDNA4's scalar one fills the scalar cache.
 RF_DEVICE void Prefetch(const void*) {}
 
+RF_DEVICE void LetNextStart() {}
+RF_DEVICE void AwaitPrevious() {}
+
 RF_DEVICE uint32_t AtomicAdd(uint32_t* p, uint32_t v) {
   return __scoped_atomic_fetch_add(p, v, __ATOMIC_RELAXED, __MEMORY_SCOPE_DEVICE);
 }

@@ -132,6 +132,14 @@ RF_DEVICE U32x4 LoadStream(const U32x4* p) {
 }
 RF_DEVICE void Prefetch(const void* p) { asm volatile("prefetch.global.L2 [%0];" ::"l"(p)); }
 
+#if __CUDA_ARCH__ >= 900
+RF_DEVICE void LetNextStart() { asm volatile("griddepcontrol.launch_dependents;" ::: "memory"); }
+RF_DEVICE void AwaitPrevious() { asm volatile("griddepcontrol.wait;" ::: "memory"); }
+#else
+RF_DEVICE void LetNextStart() {}
+RF_DEVICE void AwaitPrevious() {}
+#endif
+
 RF_DEVICE uint32_t AtomicAdd(uint32_t* p, uint32_t v) {
   uint32_t old;
   asm volatile("atom.relaxed.gpu.global.add.u32 %0, [%1], %2;"

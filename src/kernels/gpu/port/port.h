@@ -70,6 +70,14 @@
 //   it. A thread that learned (by an atomic and a barrier) that others have passed their fence, and
 //   then fences, reads what they wrote.
 //
+// Overlap of launches (NVIDIA from sm_90 on; elsewhere these do nothing)
+//   void LetNextStart()          the next launch of the stream, if it is launched with
+//   LaunchShape::overlap, may start its blocks as soon as every block of this one has called this
+//   or ended. Best at the start of a kernel.
+//   void AwaitPrevious()         the launches before this one have ended, and what they wrote is
+//   seen. A kernel that is launched with LaunchShape::overlap calls it in every thread, before it
+//   writes and before it reads what may have been written by another launch of the same step.
+//
 // Time
 //   uint64_t Clock()             a counter of this device that never goes back, the same for all of
 //   its blocks; the driver

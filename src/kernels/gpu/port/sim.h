@@ -125,6 +125,9 @@ RF_DEVICE void StoreGlobal(T* p, T v) {
 RF_DEVICE U32x4 LoadStream(const U32x4* p) { return *p; }
 RF_DEVICE void Prefetch(const void*) {}
 
+RF_DEVICE void LetNextStart() {}
+RF_DEVICE void AwaitPrevious() {}
+
 RF_DEVICE uint32_t AtomicAdd(uint32_t* p, uint32_t v) {
   return __atomic_fetch_add(p, v, __ATOMIC_RELAXED);
 }
