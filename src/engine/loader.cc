@@ -1,6 +1,7 @@
 #include "engine/loader.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "base/format.h"
@@ -43,8 +44,8 @@ Status Resolve(EngineOptions& o, const model::ModelInfo& info) {
   if (o.n_threads == 0) o.n_threads = UsablePhysicalCores();
   if (o.n_ctx == 0)
     o.n_ctx = static_cast<int32_t>(std::min(model::kDefaultContext, info.n_ctx_train));
-  if (o.max_batch_tokens > o.n_ctx * o.max_sequences)
-    o.max_batch_tokens = o.n_ctx * o.max_sequences;
+  o.max_batch_tokens = static_cast<int32_t>(
+      std::min<int64_t>(o.max_batch_tokens, int64_t{o.n_ctx} * o.max_sequences));
   if (o.max_outputs == 0 || o.max_outputs > o.max_batch_tokens) o.max_outputs = o.max_batch_tokens;
   if (o.isa.empty()) {
     o.isa = cpu::IsaName(cpu::BestIsa());
@@ -99,7 +100,12 @@ Result<Loaded> OpenModel(const EngineOptions& options) {
   l.plan = std::make_unique<graph::Plan>(std::move(plan));
   l.page_size = kPageSize;
   l.pages_per_sequence = (l.options.n_ctx + kPageSize - 1) / kPageSize;
-  l.n_pages = l.pages_per_sequence * l.options.max_sequences;
+  const int64_t n_pages = int64_t{l.pages_per_sequence} * l.options.max_sequences;
+  if (n_pages * kPageSize > std::numeric_limits<int32_t>::max()) {
+    return ResourceExhausted(Format("{} sequences of {} tokens are more than the cache can number",
+                                    l.options.max_sequences, l.options.n_ctx));
+  }
+  l.n_pages = static_cast<int32_t>(n_pages);
   l.pool = std::make_unique<ThreadPool>(l.options.n_threads);
   return l;
 }

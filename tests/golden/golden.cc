@@ -102,6 +102,7 @@ class Comparison {
            int64_t token) {
     const double difference = std::abs(ours - reference);
     ++deviation.compared;
+    deviation.sum += difference;
     // Written so that a NaN counts as the largest difference.
     if (difference <= deviation.max) return;
     deviation.max = std::isnan(difference) ? INFINITY : difference;

@@ -62,10 +62,13 @@ Result<Rows> FeedAll(engine::Engine& engine, const Model& model, Feed feed);
 
 struct Deviation {
   double max = 0;        // of |our log-probability - reference|, over everything compared
+  double sum = 0;        // of the same
   std::string where;     // "story, position 17, token 42"
   int64_t compared = 0;  // numbers
   int64_t argmax_checked = 0;
   std::vector<std::string> argmax_wrong;  // where the reference's margin exceeds 2 * tolerance
+
+  double mean() const { return compared == 0 ? 0 : sum / static_cast<double>(compared); }
 };
 Deviation Compare(const Model& model, const Rows& rows, double tolerance);
 
