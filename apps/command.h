@@ -28,6 +28,7 @@ using Register = void (*)(CLI::App& app, std::function<Status()>* run);
 // In the order of the help text.
 const std::vector<Register>& Commands();
 
+void RegisterBench(CLI::App& app, std::function<Status()>* run);
 void RegisterChat(CLI::App& app, std::function<Status()>* run);
 void RegisterDevices(CLI::App& app, std::function<Status()>* run);
 void RegisterGenerate(CLI::App& app, std::function<Status()>* run);
@@ -37,6 +38,7 @@ void RegisterPerplexity(CLI::App& app, std::function<Status()>* run);
 void RegisterPlan(CLI::App& app, std::function<Status()>* run);
 void RegisterPull(CLI::App& app, std::function<Status()>* run);
 void RegisterQuantize(CLI::App& app, std::function<Status()>* run);
+void RegisterSynth(CLI::App& app, std::function<Status()>* run);
 void RegisterTemplate(CLI::App& app, std::function<Status()>* run);
 void RegisterTokenize(CLI::App& app, std::function<Status()>* run);
 

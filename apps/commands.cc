@@ -15,6 +15,8 @@ const std::vector<Register>& Commands() {
       RegisterTemplate,
       RegisterPerplexity,
       RegisterQuantize,
+      RegisterSynth,
+      RegisterBench,
       RegisterDevices,
   };
   // clang-format on

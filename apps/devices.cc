@@ -1,44 +1,80 @@
 // `rocforge devices`: what this machine can compute with.
-#include <dlfcn.h>
-
 #include <cstdio>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "apps/command.h"
 #include "base/cpu_info.h"
 #include "base/format.h"
+#include "device/gpu/discovery.h"
+#include "kernels/gpu/launch/code.h"
 
 namespace rocforge::apps {
 namespace {
 
-struct GpuDriver {
-  const char* vendor;
-  const char* purpose;
-  std::vector<const char*> names;  // the first that loads is it
-  std::string found;               // its name, or ""
+// One GPU of the machine, opened as far as it lets itself be.
+struct Gpu {
+  std::string name;  // "gpu:0"
+  gpu::Vendor vendor = gpu::Vendor::kAmd;
+  Status status;  // why it cannot be used
+  std::shared_ptr<const gpu::Device> device;
+  std::string target;  // whose code it runs: "gfx1100", "gfx11-generic"; empty if there is none
+  int64_t free_bytes = -1;
 };
 
-// Loading the library tells more than looking for its file: a driver whose own dependencies are
-// missing does not count.
-std::vector<GpuDriver> FindGpuDrivers() {
-  std::vector<GpuDriver> drivers = {
-      {"AMD",
-       "HIP runtime",
-       {"libamdhip64.so.7", "libamdhip64.so.6", "libamdhip64.so.5", "libamdhip64.so"},
-       ""},
-      {"NVIDIA", "CUDA driver", {"libcuda.so.1"}, ""}};
-  for (GpuDriver& driver : drivers) {
-    for (const char* name : driver.names) {
-      void* library = ::dlopen(name, RTLD_LAZY | RTLD_LOCAL);
-      if (library == nullptr) continue;
-      driver.found = name;
-      ::dlclose(library);
-      break;
+std::string TargetKind(const Gpu& g) {
+  const std::string& arch = g.device->info().architecture;
+  const std::string plain = arch.substr(0, arch.find(':'));
+  if (g.target == plain || g.target == plain + "a") return "exact";
+  return g.target.find("generic") != std::string::npos ? "generic" : "older";
+}
+
+std::vector<Gpu> OpenGpus(const gpu::Discovery& found) {
+  const std::vector<std::string_view> targets = gpu::EmbeddedTargets();
+  std::vector<Gpu> gpus;
+  for (size_t i = 0; i < found.devices.size(); ++i) {
+    const gpu::DeviceProbe& probe = found.devices[i];
+    Gpu& g = gpus.emplace_back();
+    g.name = Format("gpu:{}", i);
+    g.vendor = probe.driver->vendor();
+    const Result<std::shared_ptr<gpu::Device>> device =
+        gpu::Device::Open(probe.driver, probe.ordinal);
+    if (!device.ok()) {
+      g.status = device.status();
+      continue;
     }
+    g.device = *device;
+    const Result<std::string_view> target =
+        gpu::SelectTarget(g.device->info().architecture, targets);
+    if (target.ok()) {
+      g.target = *target;
+    } else {
+      g.status = target.status();
+    }
+    if (const Result<int64_t> free = g.device->FreeBytes(); free.ok()) g.free_bytes = *free;
   }
-  return drivers;
+  return gpus;
+}
+
+// What an owner of such a card can do about a driver that is not there or refuses.
+const char* Advice(const gpu::DriverProbe& probe) {
+  const bool amd = probe.vendor == gpu::Vendor::kAmd;
+  switch (probe.status.code()) {
+    case StatusCode::kNotFound:
+      return amd ? "for an AMD GPU install the HIP runtime of ROCm 5 to 7 (package hip-runtime-amd "
+                   "or libamdhip64)"
+                 : "for an NVIDIA GPU install the driver (libcuda comes with it)";
+    case StatusCode::kUnsupported:
+      return "the driver is too old: update it";
+    default:
+      return amd ? "may this user open /dev/kfd and /dev/dri/renderD*? The groups are render and "
+                   "video"
+                 : "does nvidia-smi work? In a container the driver must be passed in";
+  }
 }
 
 std::string Join(const std::vector<std::string>& words) {
@@ -59,8 +95,53 @@ std::string HugePagesLine(const MemoryInfo& memory) {
                 mode.empty() ? "unknown" : mode);
 }
 
-void PrintText(const CpuInfo& cpu, const MemoryInfo& memory,
-               const std::vector<GpuDriver>& drivers) {
+void PrintGpu(const Gpu& g) {
+  if (g.device == nullptr) {
+    std::printf("  %-10s  %s: %s\n", g.name.c_str(), gpu::VendorName(g.vendor),
+                EscapeForTerminal(g.status.message()).c_str());
+    return;
+  }
+  const gpu::DeviceInfo& info = g.device->info();
+  std::printf("  %-10s  %s (%s), %d %s, waves of %d%s\n", g.name.c_str(),
+              EscapeForTerminal(info.name).c_str(), info.architecture.c_str(), info.multiprocessors,
+              g.vendor == gpu::Vendor::kAmd ? "compute units" : "multiprocessors", info.wave_size,
+              info.integrated ? ", integrated" : "");
+  std::printf(
+      "              memory %s, %s free; L2 cache %s\n",
+      FormatBytes(static_cast<uint64_t>(info.total_bytes)).c_str(),
+      g.free_bytes < 0 ? "unknown" : FormatBytes(static_cast<uint64_t>(g.free_bytes)).c_str(),
+      FormatBytes(static_cast<uint64_t>(info.l2_bytes)).c_str());
+  if (g.status.ok()) {
+    std::printf("              code   %s (%s)\n", g.target.c_str(), TargetKind(g).c_str());
+  } else {
+    std::printf("              cannot be used: %s\n",
+                EscapeForTerminal(g.status.message()).c_str());
+  }
+}
+
+void PrintGpus(const gpu::Discovery& found, const std::vector<Gpu>& gpus) {
+  std::printf("gpu\n");
+  for (const Gpu& g : gpus) PrintGpu(g);
+  for (const gpu::DriverProbe& probe : found.drivers) {
+    if (probe.status.ok()) {
+      std::printf("  %-10s  driver %s, %s, %d device%s\n", gpu::VendorName(probe.vendor),
+                  probe.driver->version_text().c_str(), probe.driver->library().c_str(),
+                  probe.driver->device_count(), probe.driver->device_count() == 1 ? "" : "s");
+      continue;
+    }
+    std::printf("  %-10s  %s\n", gpu::VendorName(probe.vendor),
+                EscapeForTerminal(probe.status.message()).c_str());
+    std::printf("              %s\n", Advice(probe));
+  }
+  std::string targets;
+  for (const std::string_view target : gpu::EmbeddedTargets())
+    targets += (targets.empty() ? "" : " ") + std::string(target);
+  std::printf("  built for   %s\n", targets.empty()
+                                        ? "no GPU: clang 19 was missing when this was built"
+                                        : targets.c_str());
+}
+
+void PrintText(const CpuInfo& cpu, const MemoryInfo& memory) {
   std::string cache_text;
   for (const CacheInfo& cache : cpu.caches) {
     cache_text += (cache_text.empty() ? "" : ", ") + CacheLine(cache);
@@ -83,17 +164,50 @@ void PrintText(const CpuInfo& cpu, const MemoryInfo& memory,
                 FormatBytes(static_cast<uint64_t>(memory.cgroup_limit_bytes)).c_str());
   }
   std::printf("  huge pages  %s\n", HugePagesLine(memory).c_str());
-  std::printf("gpu\n");
-  std::printf("  this build has no GPU backend\n");
-  for (const GpuDriver& driver : drivers) {
-    std::printf("  %-10s  %s %s\n", driver.vendor, driver.purpose,
-                driver.found.empty() ? Format("not found ({})", driver.names.front()).c_str()
-                                     : Format("present: {}", driver.found).c_str());
-  }
 }
 
-nlohmann::ordered_json ToJson(const CpuInfo& cpu, const MemoryInfo& memory,
-                              const std::vector<GpuDriver>& drivers) {
+nlohmann::ordered_json GpusToJson(const gpu::Discovery& found, const std::vector<Gpu>& gpus) {
+  using Json = nlohmann::ordered_json;
+  Json out{
+      {"targets", gpu::EmbeddedTargets()}, {"drivers", Json::array()}, {"devices", Json::array()}};
+  for (const gpu::DriverProbe& probe : found.drivers) {
+    Json entry{{"vendor", gpu::VendorName(probe.vendor)}, {"usable", probe.status.ok()}};
+    if (probe.status.ok()) {
+      entry["library"] = probe.driver->library();
+      entry["version"] = probe.driver->version_text();
+      entry["devices"] = probe.driver->device_count();
+    } else {
+      entry["tried"] = gpu::LibraryNames(probe.vendor);
+      entry["error"] = probe.status.message();
+      entry["advice"] = Advice(probe);
+    }
+    out["drivers"].push_back(std::move(entry));
+  }
+  for (const Gpu& g : gpus) {
+    Json entry{{"name", g.name}, {"vendor", gpu::VendorName(g.vendor)}, {"usable", g.status.ok()}};
+    if (!g.status.ok()) entry["error"] = g.status.message();
+    if (g.device != nullptr) {
+      const gpu::DeviceInfo& info = g.device->info();
+      entry["model"] = info.name;
+      entry["architecture"] = info.architecture;
+      entry["total_bytes"] = info.total_bytes;
+      if (g.free_bytes >= 0) entry["free_bytes"] = g.free_bytes;
+      entry["multiprocessors"] = info.multiprocessors;
+      entry["wave_size"] = info.wave_size;
+      entry["l2_bytes"] = info.l2_bytes;
+      entry["clock_khz"] = info.clock_khz;
+      entry["integrated"] = info.integrated;
+    }
+    if (!g.target.empty()) {
+      entry["target"] = g.target;
+      entry["target_kind"] = TargetKind(g);
+    }
+    out["devices"].push_back(std::move(entry));
+  }
+  return out;
+}
+
+nlohmann::ordered_json ToJson(const CpuInfo& cpu, const MemoryInfo& memory) {
   using Json = nlohmann::ordered_json;
   Json caches = Json::array();
   for (const CacheInfo& c : cpu.caches) {
@@ -122,26 +236,22 @@ nlohmann::ordered_json ToJson(const CpuInfo& cpu, const MemoryInfo& memory,
                        {"huge_pages_free", memory.huge_pages_free},
                        {"transparent_huge_pages", memory.transparent_huge_pages}};
   if (memory.cgroup_limit_bytes >= 0) out["memory"]["limit_bytes"] = memory.cgroup_limit_bytes;
-  out["gpu"] = Json{{"backend", nullptr}, {"drivers", Json::array()}};
-  for (const GpuDriver& driver : drivers) {
-    Json entry{{"vendor", driver.vendor}, {"library", nullptr}};
-    if (!driver.found.empty()) entry["library"] = driver.found;
-    out["gpu"]["drivers"].push_back(std::move(entry));
-  }
   return out;
 }
 
 Status Devices(bool json) {
   const CpuInfo cpu = ReadCpuInfo();
   const MemoryInfo memory = ReadMemoryInfo();
-  const std::vector<GpuDriver> drivers = FindGpuDrivers();
+  const gpu::Discovery found = gpu::Discover();
+  const std::vector<Gpu> gpus = OpenGpus(found);
   if (json) {
+    nlohmann::ordered_json all = ToJson(cpu, memory);
+    all["gpu"] = GpusToJson(found, gpus);
     // Names from the system may be any bytes: replace what is not UTF-8 instead of throwing.
-    std::printf("%s\n", ToJson(cpu, memory, drivers)
-                            .dump(2, ' ', false, nlohmann::json::error_handler_t::replace)
-                            .c_str());
+    std::printf("%s\n", all.dump(2, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
   } else {
-    PrintText(cpu, memory, drivers);
+    PrintText(cpu, memory);
+    PrintGpus(found, gpus);
   }
   return {};
 }
