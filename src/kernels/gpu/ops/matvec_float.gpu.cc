@@ -47,8 +47,8 @@ RF_DEVICE void DecodeChunk(const RawChunk<kType>& raw, float (&w)[kChunk]) {
   }
 }
 
-// Elements [at, at + 8) of a row of x, zeros beyond its end. wide: rows are 16-byte aligned and a
-// multiple of 8 long.
+// Elements [at, at + 8) of a row of x; beyond its end the last one, which meets a weight of 0.
+// wide: rows are 16-byte aligned and a multiple of 8 long.
 RF_DEVICE void LoadX(const float* x, uint32_t at, uint32_t cols, bool wide, float (&v)[kChunk]) {
   if (wide) {
     const U32x4 a = reinterpret_cast<const U32x4*>(x + at)[0];
@@ -59,14 +59,14 @@ RF_DEVICE void LoadX(const float* x, uint32_t at, uint32_t cols, bool wide, floa
     return;
   }
 #pragma unroll
-  for (uint32_t i = 0; i < kChunk; ++i) v[i] = at + i < cols ? x[at + i] : 0.0f;
+  for (uint32_t i = 0; i < kChunk; ++i) v[i] = x[at + i < cols ? at + i : cols - 1];
 }
 
 // The sums of both rows with columns [0, n_columns) of x, in every lane.
 template <uint32_t kType, uint32_t kColumns>
 RF_DEVICE void SumRows(const MatvecArgs& args, const MatvecTask (&t)[kRows], const float* x,
                        uint32_t n_columns, float (&sum)[kColumns][kRows]) {
-  constexpr uint32_t kInFlight = kType == gpu::kWeightF32 || kColumns > 1 ? 2 : 4;
+  constexpr uint32_t kInFlight = kColumns > 1 ? 1 : kType == gpu::kWeightF32 ? 2 : 4;
   const uint32_t n_chunks = (args.cols + kChunk - 1) / kChunk;
   const bool wide = args.cols % kChunk == 0;
   for (uint32_t begin = LaneId(); begin < n_chunks; begin += kInFlight * kWaveSize) {
