@@ -219,17 +219,13 @@ void GemmTest::RunDevice(const GemmCase& c, const op::Params& params, Data& data
   BindContext context;
   context.device = device_;
   context.modules = &modules_;
-  // At least the scratch of the smallest step that has any.
-  std::vector<op::Operand> sized = out;
-  for (op::Operand& o : sized) o.desc.rows = std::max(o.desc.rows, GemmMinRows(call));
-  const op::Call sized_call{&params, in, sized, nullptr, nullptr};
-  context.scratch_bytes = GemmScratchBytes(sized_call, c.options);
+  context.scratch_bytes = GemmScratchBytes(call, c.options);
   std::vector<float> poison(static_cast<size_t>(context.scratch_bytes) / 4, std::nanf(""));
   poison.resize(poison.size() + kGuard, kGuardValue);
   const Buffer scratch = Upload(poison.data(), poison.size() * sizeof(float));
   context.scratch = scratch.ptr();
-  const auto bound = BindGemm(
-      sized_call, {RowCount::Unit::kToken, data.out_desc[0].rows / c.tokens}, context, c.options);
+  const auto bound = BindGemm(call, {RowCount::Unit::kToken, data.out_desc[0].rows / c.tokens},
+                              context, c.options);
   ASSERT_OK(bound);
   ASSERT_OK((*bound)->Enqueue(stream_, {static_cast<int32_t>(c.tokens), 1, 1, 0}));
   for (size_t i = 0; i < out_at.size(); ++i) {
@@ -433,6 +429,22 @@ TEST_P(GemmTest, RangeOfValues) {
   GemmCase zero{{DType::kQ8_0}, {34}, kCols, 12};
   zero.edit_x = [](std::vector<float>& x) { std::fill(x.begin(), x.begin() + 5 * kCols, 0.0f); };
   ASSERT_NO_FATAL_FAILURE(ExpectOnAllUnits(zero));
+}
+
+TEST_P(GemmTest, FewRowsAndSmallFloatsStayWithTheVectorKernels) {
+  const auto min_rows = [](DType type, int64_t n_experts, int64_t cols) {
+    op::MoeMatMul experts;
+    const op::Params params = n_experts > 0 ? op::Params(experts) : op::Params(op::MatMul{});
+    std::vector<op::Operand> in = {{{DType::kF32, 1, 99, cols}, nullptr}};
+    if (n_experts > 0) in.push_back({{DType::kI32, 1, 99, 1}, nullptr});
+    in.push_back({{type, std::max<int64_t>(n_experts, 1), 4096, cols}, nullptr});
+    const std::vector<op::Operand> out = {{{DType::kF32, 1, 99, 4096}, nullptr}};
+    return GemmMinRows({&params, in, out, nullptr, nullptr});
+  };
+  EXPECT_EQ(min_rows(DType::kQ4_K, 0, 256), 9);
+  EXPECT_EQ(min_rows(DType::kQ4_K, 16, 256), 8 * 16 + 1);
+  EXPECT_GT(min_rows(DType::kF32, 0, 256), 1'000'000'000);
+  EXPECT_EQ(min_rows(DType::kF32, 0, 1024), 9);
 }
 
 TEST_P(GemmTest, TooLittleScratchIsSaid) {

@@ -102,12 +102,15 @@ struct Sizes {
   int64_t ColumnBytes() const { return n_k_tiles() * kGemmDepth * 2; }
 };
 
+size_t FirstWeight(const op::Call& call) {
+  return std::holds_alternative<op::MoeMatMul>(*call.params) ? 2 : 1;
+}
+
 Sizes SizesOf(const op::Call& call) {
   Sizes s;
   op::GluKind glu = op::GluKind::kNone;
-  size_t first = 1;
+  const size_t first = FirstWeight(call);
   if (const auto* moe = std::get_if<op::MoeMatMul>(call.params)) {
-    first = 2;
     s.experts = true;
     s.n_weights = moe->n_weights;
     s.n_experts = call.in[first].desc.outer;
@@ -477,12 +480,22 @@ Result<std::unique_ptr<BoundOp>> BindGemm(const op::Call& call, const RowCount& 
 
 int64_t GemmMinRows(const op::Call& call) {
   constexpr int64_t kFew = 8;
-  return kFew * SizesOf(call).n_experts + 1;
+  constexpr int64_t kSmall = 4 << 20;  // weights
+  const Sizes sizes = SizesOf(call);
+  bool stays_float = true;
+  for (size_t i = 0; i < static_cast<size_t>(sizes.n_weights); ++i) {
+    const op::TensorDesc& w = call.in[FirstWeight(call) + i].desc;
+    stays_float &= w.dtype == DType::kF32 && w.outer * w.rows * w.cols < kSmall;
+  }
+  return stays_float ? std::numeric_limits<int64_t>::max() : kFew * sizes.n_experts + 1;
 }
 
 int64_t GemmScratchBytes(const op::Call& call, const GemmOptions& options) {
-  const Sizes sizes = SizesOf(call);
-  return sizes.max_rows < GemmMinRows(call) ? 0 : LayoutOf(sizes, options).end;
+  return LayoutOf(SizesOf(call), options).end;
+}
+
+int64_t WithGemmScratchBytes(const op::Call& call) {
+  return call.out[0].desc.rows < GemmMinRows(call) ? 0 : GemmScratchBytes(call);
 }
 
 Result<std::unique_ptr<BoundOp>> WithGemm(std::unique_ptr<BoundOp> few, const op::Call& call,

@@ -25,7 +25,9 @@ struct GemmOptions {
 };
 
 // Rows of the output from which on the matrix product is taken: more than eight for each matrix,
-// because unpacking costs as much as some passes over the packed weights.
+// because unpacking costs as much as some passes over the packed weights. Never for small matrices
+// of F32: a file keeps what is sensitive in F32, such as the routers of experts, and f16 would
+// lose it.
 int64_t GemmMinRows(const op::Call& call);
 
 // The op by the matrix product alone, for any number of rows. `call` is a MatMul or MoeMatMul with
@@ -35,12 +37,14 @@ Result<std::unique_ptr<BoundOp>> BindGemm(const op::Call& call, const RowCount& 
                                           const BindContext& context,
                                           const GemmOptions& options = {});
 
-// Scratch of BindGemm; 0 where the largest step has less than GemmMinRows rows.
+// Scratch of BindGemm.
 int64_t GemmScratchBytes(const op::Call& call, const GemmOptions& options = {});
 
 // `few` for less than GemmMinRows rows, the matrix product otherwise. Needs
 // GemmScratchBytes(call).
 Result<std::unique_ptr<BoundOp>> WithGemm(std::unique_ptr<BoundOp> few, const op::Call& call,
                                           const RowCount& rows, const BindContext& context);
+// Scratch of its matrix product; 0 where no step has the rows for one.
+int64_t WithGemmScratchBytes(const op::Call& call);
 
 }  // namespace rocforge::gpu

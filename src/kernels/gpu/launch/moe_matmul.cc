@@ -1,3 +1,7 @@
+#include <algorithm>
+#include <utility>
+
+#include "kernels/gpu/launch/gemm.h"
 #include "kernels/gpu/launch/launchers.h"
 #include "kernels/gpu/launch/matvec.h"
 
@@ -17,11 +21,12 @@ MatvecCall ExpertsCall(const op::Call& call) {
 
 Result<std::unique_ptr<BoundOp>> BindMoeMatMul(const op::Call& call, const RowCount& rows,
                                                const BindContext& context) {
-  return BindMatvec(ExpertsCall(call), rows, context);
+  ROCFORGE_ASSIGN_OR_RETURN(auto few, BindMatvec(ExpertsCall(call), rows, context));
+  return WithGemm(std::move(few), call, rows, context);
 }
 
 int64_t MoeMatMulScratchBytes(const op::Call& call, const Device&) {
-  return MatvecScratchBytes(ExpertsCall(call));
+  return std::max(MatvecScratchBytes(ExpertsCall(call)), WithGemmScratchBytes(call));
 }
 
 }  // namespace rocforge::gpu
