@@ -1,4 +1,5 @@
-# Device code: every *.gpu.cc is compiled by stock clang for every target, without a vendor SDK, and embedded in the binary.
+# Device code: every *.gpu.cc is compiled by stock clang for every target, without a vendor SDK, compressed, and
+# embedded in the binary.
 
 set(ROCFORGE_GPU "AUTO" CACHE STRING "GPU kernels: AUTO (where clang 19 or newer is found), ON (fail without it), OFF")
 set(ROCFORGE_GPU_TARGETS
@@ -22,7 +23,7 @@ endif()
 set(ROCFORGE_GPU_FLAGS -O3 -std=c++20 -ffreestanding -ffp-contract=off -Wall -Wextra -Werror
   -Wno-unknown-cuda-version -Wno-pass-failed -Wno-unused-command-line-argument)
 
-# Adds the command that makes one code object; `out` is set to its path. PTX ends with a NUL byte, as the driver wants.
+# Adds the commands that make one code object; `out` is set to the path of its compressed form.
 function(rocforge_gpu_object out source target)
   get_filename_component(name ${source} NAME)
   string(REPLACE ".gpu.cc" "" name ${name})
@@ -43,7 +44,9 @@ function(rocforge_gpu_object out source target)
     COMMAND ${ROCFORGE_GPU_CLANG} ${flags} ${common} -MF ${object}.d -MT ${object} ${source} -o ${object}
     DEPENDS ${source} DEPFILE ${object}.d
     COMMENT "GPU ${target} ${name}" VERBATIM)
-  set(${out} ${object} PARENT_SCOPE)
+  add_custom_command(OUTPUT ${object}.gz COMMAND sh -c "gzip -9 -n -c '${object}' >'${object}.gz'"
+    DEPENDS ${object} COMMENT "" VERBATIM)
+  set(${out} ${object}.gz PARENT_SCOPE)
 endfunction()
 
 # rocforge_gpu_embed(LIBRARY SOURCES ...): compiles the sources for all targets and adds to LIBRARY the table that
@@ -61,8 +64,8 @@ function(rocforge_gpu_embed library)
       foreach(target IN LISTS ROCFORGE_GPU_TARGETS)
         rocforge_gpu_object(object ${source} ${target})
         list(APPEND objects ${object})
-        string(APPEND assembly ".balign 4096\n.global rocforge_code_${index}\nrocforge_code_${index}:\n.incbin \"${object}\"\n"
-          ".global rocforge_code_${index}_end\nrocforge_code_${index}_end:\n.byte 0\n")
+        string(APPEND assembly ".balign 16\n.global rocforge_code_${index}\nrocforge_code_${index}:\n.incbin \"${object}\"\n"
+          ".global rocforge_code_${index}_end\nrocforge_code_${index}_end:\n")
         string(APPEND declarations "extern \"C\" const std::byte rocforge_code_${index}[];\nextern \"C\" const std::byte rocforge_code_${index}_end[];\n")
         string(APPEND rows "    {\"${name}\", \"${target}\", rocforge_code_${index}, rocforge_code_${index}_end},\n")
         math(EXPR index "${index} + 1")

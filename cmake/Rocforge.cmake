@@ -22,6 +22,10 @@ target_include_directories(rocforge_pcre2 SYSTEM INTERFACE ${PCRE2_INCLUDE_DIR})
 target_compile_definitions(rocforge_pcre2 INTERFACE PCRE2_CODE_UNIT_WIDTH=8 PCRE2_STATIC)
 target_link_libraries(rocforge_pcre2 INTERFACE ${PCRE2_LIBRARY})
 
+# The device code in the binary is compressed.
+find_path(ZLIB_INCLUDE_DIR zlib.h REQUIRED)
+find_library(ZLIB_LIBRARY NAMES libz.a z REQUIRED)
+
 add_library(rocforge_flags INTERFACE)
 target_compile_options(rocforge_flags INTERFACE
   -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wno-float-conversion

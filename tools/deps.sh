@@ -6,10 +6,13 @@
 set -euo pipefail
 
 needed=(g++ cmake ninja-build ccache libfmt-dev libspdlog-dev nlohmann-json3-dev libcli11-dev libpcre2-dev
-  libcurl4-openssl-dev python3 python3-pip ca-certificates)
+  libcurl4-openssl-dev zlib1g-dev python3 python3-pip ca-certificates)
 optional=()
 case ${1:-build} in
-  build) ;;
+  build)
+    # The GPU kernels' compiler is large: only where there is a GPU for them. Elsewhere `make deps` brings it.
+    if [[ -e /dev/kfd || -e /dev/nvidiactl ]]; then optional+=(clang-19 lld-19); fi
+    ;;
   test)
     needed+=(libgtest-dev xz-utils)
     # Older distributions lack these; the stages that use them then say so and are skipped.

@@ -51,24 +51,42 @@ TEST(EmbeddedCode, EveryKernelFileIsThereForEveryTarget) {
   std::map<std::string_view, std::set<std::string_view>> files;
   for (const CodeObject& object : EmbeddedCode()) {
     EXPECT_TRUE(files[object.kernel_file].insert(object.target).second);
-    ASSERT_GT(object.bytes.size(), 64u);
+    const auto unpacked = Decompress(object);
+    ASSERT_TRUE(unpacked.ok()) << unpacked.status().message();
+    const std::vector<std::byte>& code = *unpacked;
+    ASSERT_GT(code.size(), 64u);
     if (object.target.starts_with("gfx")) {
-      EXPECT_EQ(std::memcmp(object.bytes.data(),
+      EXPECT_EQ(std::memcmp(code.data(),
                             "\x7f"
                             "ELF",
                             4),
                 0)
           << object.target;
     } else {
-      const std::string_view text(reinterpret_cast<const char*>(object.bytes.data()),
-                                  object.bytes.size());
+      const std::string_view text(reinterpret_cast<const char*>(code.data()), code.size());
       EXPECT_NE(text.find(".target " + std::string(object.target)), std::string_view::npos);
-      EXPECT_EQ(object.bytes.data()[object.bytes.size()], std::byte{0});
+      EXPECT_EQ(code.back(), std::byte{0});
     }
   }
   const Names targets = EmbeddedTargets();
   EXPECT_TRUE(files.contains("conformance"));
   for (const auto& [file, have] : files) EXPECT_EQ(have.size(), targets.size()) << file;
+}
+
+TEST(EmbeddedCode, DamageIsAnError) {
+  if (EmbeddedCode().empty())
+    GTEST_SKIP() << "this build has no GPU code: clang++-19 was not found";
+  const CodeObject& good = EmbeddedCode()[0];
+  std::vector<std::byte> bytes(good.compressed.begin(), good.compressed.end());
+  const auto status = [&](size_t size) {
+    return Decompress({"norm", "gfx1100", std::span(bytes).first(size)}).status();
+  };
+  EXPECT_TRUE(status(bytes.size()).ok());
+  for (const size_t size : {size_t{0}, size_t{17}, size_t{40}, bytes.size() - 5, bytes.size() - 1})
+    EXPECT_EQ(status(size).code(), StatusCode::kInternal) << size;
+  bytes[bytes.size() / 2] ^= std::byte{0x55};
+  EXPECT_EQ(status(bytes.size()).code(), StatusCode::kInternal);
+  EXPECT_NE(status(bytes.size()).message().find("norm for gfx1100"), std::string::npos);
 }
 
 }  // namespace

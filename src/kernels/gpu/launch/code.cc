@@ -1,5 +1,7 @@
 #include "kernels/gpu/launch/code.h"
 
+#include <zlib.h>
+
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -63,6 +65,32 @@ std::string Join(std::span<const std::string_view> names) {
 }
 
 }  // namespace
+
+Result<std::vector<std::byte>> Decompress(const CodeObject& object) {
+  const auto damaged = [&] {
+    return Internal(Format("the embedded code of {} for {} is damaged; install rocforge again",
+                           object.kernel_file, object.target));
+  };
+  // RFC 1952: the last four bytes are the size of the content, little-endian.
+  const std::span<const std::byte> in = object.compressed;
+  if (in.size() < 18) return damaged();
+  uint32_t size = 0;
+  for (size_t i = 0; i < 4; ++i) size |= static_cast<uint32_t>(in[in.size() - 4 + i]) << (8 * i);
+  // PTX ends with the NUL byte that drivers want; one more does no harm to a code object.
+  std::vector<std::byte> out(size_t{size} + 1);
+  z_stream stream{};
+  constexpr int kGzip = 16 + MAX_WBITS;
+  if (inflateInit2(&stream, kGzip) != Z_OK) return damaged();
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<std::byte*>(in.data()));
+  stream.avail_in = static_cast<uInt>(in.size());
+  stream.next_out = reinterpret_cast<Bytef*>(out.data());
+  stream.avail_out = size;
+  const int status = inflate(&stream, Z_FINISH);
+  const bool whole = status == Z_STREAM_END && stream.total_out == size;
+  inflateEnd(&stream);
+  if (!whole) return damaged();
+  return out;
+}
 
 std::vector<std::string_view> EmbeddedTargets() {
   std::vector<std::string_view> targets;

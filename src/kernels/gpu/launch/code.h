@@ -11,16 +11,19 @@
 
 namespace rocforge::gpu {
 
-// One source file compiled for one target: an AMD code object (ELF) or NVIDIA PTX (text, a NUL byte
-// follows the span).
+// One source file compiled for one target, in the format of gzip (PTX shrinks to a fifteenth).
 struct CodeObject {
   std::string_view kernel_file;  // "conformance", from conformance.gpu.cc
   std::string_view target;       // "gfx1100", "gfx11-generic", "sm_90a"
-  std::span<const std::byte> bytes;
+  std::span<const std::byte> compressed;
 };
 
 // All of them; empty in a build without a device compiler.
 std::span<const CodeObject> EmbeddedCode();
+
+// What the driver loads: an AMD code object (ELF), or NVIDIA PTX with a NUL byte as its last.
+// kInternal if the binary was damaged.
+Result<std::vector<std::byte>> Decompress(const CodeObject& object);
 
 // Targets in this build, each once, in the order of the build's list.
 std::vector<std::string_view> EmbeddedTargets();

@@ -1,41 +1,69 @@
 #include "kernels/gpu/launch/modules.h"
 
+#include <map>
+#include <mutex>
 #include <utility>
+#include <vector>
 
 #include "base/format.h"
 #include "kernels/gpu/launch/code.h"
 
 namespace rocforge::gpu {
 
+struct Modules::State {
+  std::shared_ptr<const Device> device;
+  std::string target;
+  std::mutex mutex;
+  std::map<std::string, Module> modules;  // by kernel file
+
+  Result<Module> LoadFile(const std::string& kernel_file) const;
+};
+
+Result<Module> Modules::State::LoadFile(const std::string& kernel_file) const {
+  // The simulator's kernels are linked into the program: its modules need no code.
+  if (device->driver().vendor() == Vendor::kSim) return Module::Load(device, {});
+  for (const CodeObject& object : EmbeddedCode()) {
+    if (object.target != target || object.kernel_file != kernel_file) continue;
+    ROCFORGE_ASSIGN_OR_RETURN(const std::vector<std::byte> code, Decompress(object));
+    return Module::Load(device, code);
+  }
+  return NotFound("there is no such kernel file");
+}
+
+Modules::Modules() = default;
+Modules::Modules(Modules&&) noexcept = default;
+Modules& Modules::operator=(Modules&&) noexcept = default;
+Modules::~Modules() = default;
+
 Result<Modules> Modules::Load(const std::shared_ptr<const Device>& device) {
   Modules loaded;
+  loaded.state_ = std::make_unique<State>();
+  loaded.state_->device = device;
+  const std::string& architecture = device->info().architecture;
   if (device->driver().vendor() == Vendor::kSim) {
-    // Its kernels are linked into the program: one module finds them all, whatever the file.
-    loaded.target_ = device->info().architecture;
-    ROCFORGE_ASSIGN_OR_RETURN(Module module, Module::Load(device, {}));
-    loaded.modules_.emplace("", std::move(module));
-    return loaded;
-  }
-  ROCFORGE_ASSIGN_OR_RETURN(const std::string_view target,
-                            SelectTarget(device->info().architecture, EmbeddedTargets()));
-  loaded.target_ = target;
-  for (const CodeObject& object : EmbeddedCode()) {
-    if (object.target != target) continue;
-    Result<Module> module = Module::Load(device, object.bytes);
-    if (!module.ok())
-      return module.status().WithContext(Format("{} for {}", object.kernel_file, target));
-    loaded.modules_.emplace(object.kernel_file, std::move(*module));
+    loaded.state_->target = architecture;
+  } else {
+    ROCFORGE_ASSIGN_OR_RETURN(const std::string_view target,
+                              SelectTarget(architecture, EmbeddedTargets()));
+    loaded.state_->target = target;
   }
   return loaded;
 }
 
 Result<Kernel> Modules::Find(const std::string& kernel_file, const std::string& name) const {
-  auto found = modules_.find(kernel_file);
-  if (found == modules_.end()) found = modules_.find("");
-  if (found == modules_.end()) return NotFound(Format("there is no kernel file {}", kernel_file));
+  const std::lock_guard lock(state_->mutex);
+  auto found = state_->modules.find(kernel_file);
+  if (found == state_->modules.end()) {
+    Result<Module> module = state_->LoadFile(kernel_file);
+    if (!module.ok())
+      return module.status().WithContext(Format("{} for {}", kernel_file, state_->target));
+    found = state_->modules.emplace(kernel_file, std::move(*module)).first;
+  }
   Result<Kernel> kernel = found->second.Find(name);
   if (!kernel.ok()) return kernel.status().WithContext(kernel_file);
   return kernel;
 }
+
+const std::string& Modules::target() const { return state_->target; }
 
 }  // namespace rocforge::gpu
