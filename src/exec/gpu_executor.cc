@@ -198,7 +198,9 @@ Status GpuExecutor::State::BindAll() {
 
 GpuExecutor::GpuExecutor(std::unique_ptr<State> state) : state_(std::move(state)) {}
 GpuExecutor::~GpuExecutor() {
-  // What was enqueued may still use the memory; an error has nobody to hear it.
+  // What was enqueued may still use the memory; an error has nobody to hear it. Whoever destroys
+  // the executor also frees that memory, for which the device must be current.
+  static_cast<void>(state_->binding.device->MakeCurrent());
   static_cast<void>(state_->stream.Synchronize());
 }
 
@@ -223,6 +225,8 @@ Status GpuExecutor::State::Begin(const op::Step& s, Wanted w) {
   last_counters = {};
   n_outputs = 0;  // no results until the step has succeeded
   wanted = w;
+  // The step loop need not run in the thread that loaded.
+  ROCFORGE_RETURN_IF_ERROR(binding.device->MakeCurrent());
   ROCFORGE_RETURN_IF_ERROR(step.Upload(s, stream));
   for (BoundNode& node : nodes) node.SetRows(s);
   return {};

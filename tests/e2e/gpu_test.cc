@@ -1,0 +1,86 @@
+// GPUs as a user meets them: the list of devices, a text on the simulator, a model of a well-known
+// shape and its speed.
+#include <nlohmann/json.hpp>
+
+#include "tests/e2e/process.h"
+#include "tests/e2e/toy_file.h"
+#include "tests/testing.h"
+
+namespace rocforge::testing {
+namespace {
+
+using nlohmann::json;
+
+TEST(DevicesTest, SaysWhatWasFoundAndWhatWasNot) {
+  const Finished text = RunRocforge({"devices"});
+  EXPECT_EQ(text.exit_code, 0);
+  for (const char* word : {"cpu\n", "memory\n", "gpu\n", "AMD", "NVIDIA", "built for"})
+    EXPECT_NE(text.out.find(word), std::string::npos) << word;
+  const json all = json::parse(RunRocforge({"devices", "--json"}).out, nullptr, false);
+  ASSERT_TRUE(all.is_object());
+  ASSERT_EQ(all["gpu"]["drivers"].size(), 2u);
+  for (const json& driver : all["gpu"]["drivers"]) {
+    if (driver["usable"]) {
+      EXPECT_FALSE(driver["version"].get<std::string>().empty());
+    } else {
+      EXPECT_FALSE(driver["tried"].empty());
+      EXPECT_FALSE(driver["error"].get<std::string>().empty());
+      EXPECT_FALSE(driver["advice"].get<std::string>().empty());
+    }
+  }
+}
+
+TEST(GpuTest, TheSimulatorWritesWhatTheCpuWrites) {
+  const ToyFile toy;
+  const auto run = [&](const char* device) {
+    return RunRocforge({"generate", "-m", toy.path(), "--device", device, "--prompt-ids",
+                        "1,270,261", "--temperature", "0", "-n", "5", "--json", "--self-check",
+                        "on"});
+  };
+  const Finished cpu = run("cpu");
+  const Finished sim = run("sim32");
+  ASSERT_EQ(sim.exit_code, 0) << sim.err;
+  const json on_cpu = json::parse(cpu.out, nullptr, false);
+  const json on_sim = json::parse(sim.out, nullptr, false);
+  ASSERT_TRUE(on_cpu.is_object() && on_sim.is_object());
+  EXPECT_EQ(on_sim["ids"], on_cpu["ids"]);
+  EXPECT_NE(on_sim["stats"]["device"].get<std::string>().find("sim32"), std::string::npos);
+}
+
+TEST(GpuTest, AMissingGpuIsAnErrorOnlyIfItWasAskedFor) {
+  const ToyFile toy;
+  const Finished f = RunRocforge({"generate", "-m", toy.path(), "-p", "a", "--device", "gpu:4711"});
+  EXPECT_EQ(f.exit_code, 1);
+  EXPECT_NE(f.err.find("error: "), std::string::npos) << f.err;
+  EXPECT_NE(f.err.find("rocforge devices"), std::string::npos) << f.err;
+  EXPECT_EQ(RunRocforge({"generate", "-m", toy.path(), "-p", "a", "-n", "1"}).exit_code, 0);
+}
+
+TEST(SynthTest, WritesAModelThatRunsAndCanBeMeasured) {
+  const TempDir dir;
+  const std::string path = dir.File("tiny.gguf");
+  const Finished made = RunRocforge({"synth", path, "--preset", "llama-tiny:q4_k_m"});
+  ASSERT_EQ(made.exit_code, 0) << made.err;
+  EXPECT_EQ(RunRocforge({"synth", path, "--preset", "llama-tiny"}).exit_code, 1) << "it exists";
+  EXPECT_EQ(RunRocforge({"synth", path, "--preset", "llama-9000b", "--force"}).exit_code, 2);
+  const Finished bench =
+      RunRocforge({"bench", "inference", "-m", path, "--device", "cpu", "--pp", "16", "--tg", "4",
+                   "--sequences", "1,3", "-r", "2", "--json"});
+  ASSERT_EQ(bench.exit_code, 0) << bench.err;
+  const json rows = json::parse(bench.out, nullptr, false);
+  ASSERT_EQ(rows.size(), 3u);
+  EXPECT_EQ(rows[0]["test"], "pp16");
+  EXPECT_EQ(rows[1]["test"], "tg4");
+  EXPECT_EQ(rows[2]["test"], "tg4 x 3");
+  for (const json& row : rows) {
+    EXPECT_GT(row["tokens_per_second"].get<double>(), 0);
+    EXPECT_EQ(row["seconds"].size(), 2u);
+  }
+  const Finished table = RunRocforge(
+      {"bench", "inference", "-m", path, "--device", "cpu", "--pp", "0", "--tg", "4", "-r", "1"});
+  EXPECT_NE(table.out.find("tok/s"), std::string::npos) << table.out;
+  EXPECT_EQ(RunRocforge({"bench"}).exit_code, 2);
+}
+
+}  // namespace
+}  // namespace rocforge::testing
