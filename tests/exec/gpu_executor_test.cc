@@ -18,6 +18,7 @@
 #include "exec/gpu_step.h"
 #include "exec/graph_cache.h"
 #include "exec/self_check.h"
+#include "kernels/gpu/port/sim/sim_driver.h"
 #include "kv/page_pool.h"
 #include "tests/graph/graph_test_util.h"
 #include "tests/kernels/gpu/test_device.h"
@@ -39,7 +40,10 @@ class Twins {
  public:
   Twins(const std::string& device_name, const ToyOptions& options, GpuMode mode,
         uint32_t seed = std::random_device{}())
+      : Twins(testing::OpenTestDevice(device_name).value(), options, mode, seed) {}
+  Twins(std::shared_ptr<gpu::Device> device, const ToyOptions& options, GpuMode mode, uint32_t seed)
       : seed_(seed),
+        device_(std::move(device)),
         plan_(graph::BuildPlan(MakeToyGraph(options), {}, {kMaxTokens, kMaxTokens}).value()) {
     std::normal_distribution<float> normal(0.0f, 0.5f);
     for (const graph::Value& v : plan_.graph.values) {
@@ -49,7 +53,6 @@ class Twins {
     }
     for (const std::vector<float>& w : weights_)
       sources_.push_back(reinterpret_cast<const std::byte*>(w.data()));
-    device_ = testing::OpenTestDevice(device_name).value();
     MakeCpu();
     MakeGpu(mode);
   }
@@ -111,13 +114,13 @@ class Twins {
   }
 
   const uint32_t seed_;
+  std::shared_ptr<gpu::Device> device_;
   const ::testing::ScopedTrace trace_{__FILE__, __LINE__, Format("seed {}", seed_)};
   std::mt19937 random_{seed_};
   graph::Plan plan_;
   ThreadPool pool_{2};
   std::vector<std::vector<float>> weights_;
   std::vector<const std::byte*> sources_;
-  std::shared_ptr<gpu::Device> device_;
   gpu::Modules modules_;
   engine::KvMemory cpu_kv_, gpu_kv_;
   engine::GpuWeights gpu_weights_;
@@ -280,6 +283,71 @@ TEST_P(GpuExecutorTest, SelfCheckPassesAndNamesTheFirstOpThatDiffers) {
 
 INSTANTIATE_TEST_SUITE_P(Devices, GpuExecutorTest, ::testing::ValuesIn(testing::TestDevices()),
                          [](const auto& device) { return device.param; });
+
+// The simulator's driver, which fails when it is told to.
+struct Faults {
+  bool launches = false;
+  bool capture = false;
+};
+Faults faults;
+
+std::shared_ptr<gpu::Device> FaultyDevice() {
+  static const gpu::Api sim = port::sim::SimDriver(32)->api();
+  gpu::Api api = sim;
+  constexpr int kErrorNotSupported = 801;
+  constexpr int kErrorLaunchFailed = 719;
+  api.stream_synchronize = [](gpu::Handle stream) {
+    return faults.launches ? kErrorLaunchFailed : sim.stream_synchronize(stream);
+  };
+  api.capture_begin = [](gpu::Handle stream, int mode) {
+    return faults.capture ? kErrorNotSupported : sim.capture_begin(stream, mode);
+  };
+  return gpu::Device::Open(gpu::Driver::FromTable(gpu::Vendor::kSim, "faulty", api), 0).value();
+}
+
+TEST(GpuExecutorFaults, AFailingDeviceIsAStatusAndHasNoResults) {
+  faults = {};
+  Twins twins(FaultyDevice(), {}, GpuMode::kAuto, 1);
+  kv::SequencePages s = twins.NewSequence();
+  ExpectClose(twins.Feed({&s}, {kPrompt}));
+  const op::Step& step = twins.Build({&s}, {{1}});
+  faults.launches = true;
+  const Status status = twins.gpu().Run(step);
+  EXPECT_EQ(status.code(), StatusCode::kUnavailable);
+  EXPECT_NE(status.message().find("wait for stream"), std::string::npos) << status.message();
+  EXPECT_TRUE(twins.gpu().logits().empty());
+  faults = {};
+  EXPECT_OK(twins.gpu().Run(step));
+  EXPECT_FALSE(twins.gpu().logits().empty());
+  s.Clear();
+}
+
+TEST(GpuExecutorFaults, WithoutCaptureStepsAreLaunchedOpByOp) {
+  faults = {.capture = true};
+  Twins twins(FaultyDevice(), {}, GpuMode::kAuto, 1);
+  kv::SequencePages s = twins.NewSequence();
+  ::testing::internal::CaptureStderr();
+  for (int32_t i = 0; i < 4; ++i) ExpectClose(twins.Feed({&s}, {{i}}));
+  const std::string said = ::testing::internal::GetCapturedStderr();
+  EXPECT_NE(said.find("cannot capture graphs"), std::string::npos) << said;
+  EXPECT_EQ(said.find("cannot capture", said.find("cannot capture") + 1), std::string::npos)
+      << "said once: " << said;
+  EXPECT_EQ(twins.gpu().mode(), "eager");
+  EXPECT_GT(twins.gpu().LastCounters().launches, 0);
+  s.Clear();
+}
+
+TEST(GpuExecutorFaults, CaptureThatWasAskedForMustWork) {
+  faults = {.capture = true};
+  Twins twins(FaultyDevice(), {}, GpuMode::kGraph, 1);
+  kv::SequencePages s = twins.NewSequence();
+  twins.Feed({&s}, {{1}});
+  const op::Step& step = twins.Build({&s}, {{2}});
+  const Status status = twins.gpu().Run(step);
+  EXPECT_EQ(status.code(), StatusCode::kUnavailable);
+  EXPECT_NE(status.message().find("--executor graph"), std::string::npos) << status.message();
+  s.Clear();
+}
 
 TEST(KvLengthBucket, GrowsInStepsOfAtMostAQuarter) {
   EXPECT_EQ(KvLengthBucket(1, 4096), 256);
