@@ -18,6 +18,7 @@ def _mend(emu):
     _mask_lds_addresses(emu)
     _add_swizzle(emu)
     _add_row_xmask(emu)
+    _merge_half_loads(emu)
 
 
 def _replace(emu, name, new):
@@ -90,6 +91,29 @@ def _add_row_xmask(emu):
         return source, UOp.const(True), UOp.const(True)
 
     emu._dpp16_ctrl = dpp16_ctrl
+
+
+def _merge_half_loads(emu):
+    """LDS loads into half a register keep the other half (RDNA3 ISA, "DS_LOAD_U16_D16_HI"). The emulator wrote the whole
+    register, with the value always in the low half."""
+    context = emu._Ctx
+    old = emu._compile_mem_op
+
+    def compile_mem_op(inst, ctx):
+        name = emu._op_name(inst)
+        if type(inst).__name__ != "DS" or "D16" not in name or "STORE" in name or "WRITE" in name:
+            return old(inst, ctx)
+        write, high = context.wvgpr_dyn, name.endswith("_HI")
+
+        def wvgpr_dyn(self, reg, lane, val, exec_mask, after=None):
+            before, half = self.rvgpr_dyn(reg, lane), val & emu._c(0xFFFF)
+            merged = (before & emu._c(0xFFFF)) | (half << emu._c(16)) if high else (before & emu._c(0xFFFF0000)) | half
+            return write(self, reg, lane, merged, exec_mask, after)
+
+        with base.swapped(context, "wvgpr_dyn", wvgpr_dyn):
+            return old(inst, ctx)
+
+    _replace(emu, "_compile_mem_op", compile_mem_op)
 
 
 base.mend = _mend

@@ -110,6 +110,16 @@ TEST_P(PortTest, ShufflesAndBallots) {
     const auto out = Run("conformance_shuffle_xor", in, 512, mask, {2, 1, 256}, 512);
     for (uint32_t i = 0; i < 512; ++i) ASSERT_EQ(out[i], in[i ^ mask]) << i;
   }
+  const auto few = Run("conformance_shuffle_few", in, 512, 0, {2, 1, 256}, 512);
+  for (uint32_t i = 0; i < 512; ++i) {
+    uint32_t sum = 0;
+    uint32_t factor = 1;
+    for (const uint32_t mask : {1u, 2u, 3u, 4u, 5u, 7u, 8u, 15u, 16u}) {
+      sum += factor * in[i ^ mask];
+      factor *= 2;
+    }
+    ASSERT_EQ(few[i], i % wave() < 5 ? sum : kPoison) << i;
+  }
   const auto shuffled = Run("conformance_shuffle", in, 512, 0, {2, 1, 256}, 512);
   for (uint32_t i = 0; i < 512; ++i)
     ASSERT_EQ(shuffled[i], in[i / wave() * wave() + in[i] % wave()]);

@@ -50,6 +50,14 @@ RF_DEVICE int MoveInRow(int v) {
   return __builtin_amdgcn_update_dpp(v, v, kControl, 0xF, 0xF, true);
 }
 
+// Keeps a value where it was made. clang 19 moves v_permlanex16 behind a branch that only some
+// lanes take when only they use the result, and then it does not see the other lanes' values; it
+// knows better of all other instructions here.
+RF_DEVICE int Pinned(int v) {
+  asm volatile("" : "+v"(v));
+  return v;
+}
+
 // Where the mask is a constant, as in an unrolled butterfly, one case is left.
 template <typename T>
 RF_DEVICE T ShuffleXor(T value, uint32_t mask) {
@@ -91,7 +99,8 @@ RF_DEVICE T ShuffleXor(T value, uint32_t mask) {
     case 15:
       return BitCast<T>(MoveInRow<0x16F>(v));
     case 16:  // the same lane of the other row
-      return BitCast<T>(__builtin_amdgcn_permlanex16(v, v, 0x76543210u, 0xFEDCBA98u, false, false));
+      return BitCast<T>(
+          Pinned(__builtin_amdgcn_permlanex16(v, v, 0x76543210u, 0xFEDCBA98u, false, false)));
   }
 #endif
   return Shuffle(value, LaneId() ^ mask);

@@ -27,6 +27,18 @@ RF_KERNEL(conformance_shuffle_xor, ConformanceArgs, 256) {
   args.out[i] = ShuffleXor(args.in[i], args.parameter);
 }
 
+// Exchanges by constant masks whose results only some lanes use: out[i], at most lane 4 of each
+// wave, = the sum of 2^k times in of lane ^ mask k, masks 1, 2, 3, 4, 5, 7, 8, 15, 16.
+RF_KERNEL(conformance_shuffle_few, ConformanceArgs, 256) {
+  const uint32_t i = GlobalThread();
+  const uint32_t v = args.in[i];
+  uint32_t sum = ShuffleXor(v, 1u) + 2 * ShuffleXor(v, 2u) + 4 * ShuffleXor(v, 3u);
+  sum += 8 * ShuffleXor(v, 4u) + 16 * ShuffleXor(v, 5u) + 32 * ShuffleXor(v, 7u);
+  sum += 64 * ShuffleXor(v, 8u) + 128 * ShuffleXor(v, 15u);
+  const uint32_t other_row = ShuffleXor(v, 16u);
+  if (LaneId() < 5) args.out[i] = sum + 256 * other_row;
+}
+
 // out[i] = in of the lane that in[i] names, modulo the wave.
 RF_KERNEL(conformance_shuffle, ConformanceArgs, 256) {
   const uint32_t i = GlobalThread();
