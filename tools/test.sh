@@ -12,7 +12,8 @@ all_stages=(rules format release kernels asan tsan fuzz tidy)
 # optimisation, kernels both ways, and what shares data between threads under the thread sanitizer.
 # `ctest` in a build folder runs everything that is built there.
 release_suites=(kernels/op kernels/cpu kernels/gpu quant graph exec model engine golden e2e)
-asan_suites=(base prof tensor gguf quant kernels/op kernels/cpu kernels/gpu graph exec kv engine sample text session apps)
+asan_suites=(base prof tensor gguf quant device kernels/op kernels/cpu kernels/gpu graph exec kv engine sample text session
+  apps)
 tsan_suites=(base exec)
 jobs=$(nproc)
 passed=0 failed=0 skipped=0

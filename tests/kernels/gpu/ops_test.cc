@@ -157,16 +157,6 @@ TEST_P(OpsTest, Attention) {
   }
 }
 
-TEST_P(OpsTest, WhatIsMissingIsSaid) {
-  const op::Params params = op::MoeRoute{};
-  op::Call call;
-  call.params = &params;
-  const auto bound = Bind(call, {}, {});
-  ASSERT_FALSE(bound.ok());
-  EXPECT_EQ(bound.status().code(), StatusCode::kUnsupported);
-  EXPECT_NE(bound.status().message().find("moe_route"), std::string::npos);
-}
-
 INSTANTIATE_TEST_SUITE_P(Devices, OpsTest, ::testing::ValuesIn(testing::TestDevices()),
                          [](const auto& device) { return device.param; });
 
