@@ -117,6 +117,7 @@ struct GpuExecutor::State {
   std::unique_ptr<gpu::BoundOp> find_best;
   int64_t n_vocab = 0;
   int32_t page_size = 0;
+  bool weights_ready = false;  // the ops have been told
 
   GpuMode mode = GpuMode::kAuto;  // kAuto until the first capture has worked
   GraphCache graphs;
@@ -229,6 +230,10 @@ Status GpuExecutor::State::Begin(const op::Step& s, Wanted w) {
   ROCFORGE_RETURN_IF_ERROR(binding.device->MakeCurrent());
   ROCFORGE_RETURN_IF_ERROR(step.Upload(s, stream));
   for (BoundNode& node : nodes) node.SetRows(s);
+  if (weights_ready) return {};
+  // Weights may arrive after the executor was made, but not after its first step.
+  for (BoundNode& node : nodes) ROCFORGE_RETURN_IF_ERROR(node.op->WeightsReady(stream));
+  weights_ready = true;
   return {};
 }
 

@@ -72,6 +72,7 @@ class Set {
     const op::Call call{&params, in, out, nullptr, nullptr};
     ROCFORGE_ASSIGN_OR_RETURN(auto bound, BindGemm(call, {RowCount::Unit::kToken, 1},
                                                    bench_.Context(scratch_), options_));
+    ROCFORGE_RETURN_IF_ERROR(bound->WeightsReady(bench_.stream()));
     bound_.push_back(std::move(bound));
     return {};
   }

@@ -227,6 +227,9 @@ void GemmTest::RunDevice(const GemmCase& c, const op::Params& params, Data& data
   const auto bound = BindGemm(call, {RowCount::Unit::kToken, data.out_desc[0].rows / c.tokens},
                               context, c.options);
   ASSERT_OK(bound);
+  EXPECT_EQ((*bound)->Enqueue(stream_, {static_cast<int32_t>(c.tokens), 1, 1, 0}).code(),
+            StatusCode::kInternal);
+  ASSERT_OK((*bound)->WeightsReady(stream_));
   ASSERT_OK((*bound)->Enqueue(stream_, {static_cast<int32_t>(c.tokens), 1, 1, 0}));
   for (size_t i = 0; i < out_at.size(); ++i) {
     std::vector<float>& values = data.got.emplace_back(

@@ -134,6 +134,7 @@ void MatvecHarness::RunDevice(const MatvecCase& c, const op::Params& params, Dat
   const auto bound =
       gpu::Bind(call, {gpu::RowCount::Unit::kToken, data.out_desc[0].rows / tokens}, context);
   ASSERT_OK(bound);
+  ASSERT_OK((*bound)->WeightsReady(stream_));
   ASSERT_OK((*bound)->Enqueue(stream_, {static_cast<int32_t>(tokens), 1, 1, 0}));
   for (size_t i = 0; i < out_at.size(); ++i) {
     std::vector<float>& values = data.got.emplace_back(

@@ -67,6 +67,9 @@ struct RowCount {
 class BoundOp {
  public:
   virtual ~BoundOp() = default;
+  // Once, when the weights are in place and before the first Enqueue, not while `stream` captures:
+  // enqueues what the op wants to know of them.
+  virtual Status WeightsReady(const Stream&) { return {}; }
   // Enqueues the op's launches for a step of this shape. No allocation, no synchronisation.
   virtual Status Enqueue(const Stream& stream, const StepShape& shape) const = 0;
 };

@@ -439,8 +439,45 @@ Status Gemm::TakeMagnitudes(const Stream& stream) const {
     args.n_rows = blocks;
     ROCFORGE_RETURN_IF_ERROR(stream.Launch(kernels.magnitude_join, {1, 1, kThreads, false}, &args));
   }
-  return stream.Synchronize();
+  return {};
 }
+
+class GemmOp final : public BoundOp {
+ public:
+  explicit GemmOp(Gemm gemm) : gemm_(std::move(gemm)) {}
+  Status WeightsReady(const Stream& stream) override {
+    ready_ = true;
+    return gemm_.TakeMagnitudes(stream);
+  }
+  Status Enqueue(const Stream& stream, const StepShape& shape) const override {
+    if (!ready_) return Internal("the weights of a matrix product are not known to be in place");
+    return gemm_.Enqueue(stream, shape);
+  }
+
+ private:
+  Gemm gemm_;
+  bool ready_ = false;
+};
+
+class FewOrMany final : public BoundOp {
+ public:
+  FewOrMany(std::unique_ptr<BoundOp> few, std::unique_ptr<BoundOp> many, const RowCount& rows,
+            int64_t min_rows)
+      : few_(std::move(few)), many_(std::move(many)), rows_(rows), min_rows_(min_rows) {}
+  Status WeightsReady(const Stream& stream) override {
+    ROCFORGE_RETURN_IF_ERROR(few_->WeightsReady(stream));
+    return many_->WeightsReady(stream);
+  }
+  Status Enqueue(const Stream& stream, const StepShape& shape) const override {
+    return (rows_.At(shape) < min_rows_ ? *few_ : *many_).Enqueue(stream, shape);
+  }
+
+ private:
+  std::unique_ptr<BoundOp> few_;
+  std::unique_ptr<BoundOp> many_;
+  RowCount rows_;
+  int64_t min_rows_;
+};
 
 }  // namespace
 
@@ -471,11 +508,7 @@ Result<std::unique_ptr<BoundOp>> BindGemm(const op::Call& call, const RowCount& 
       Buffer magnitudes,
       Buffer::Allocate(context.device, gemm.product.n_weights * (1 + kMagnitudeBlocks) * 4));
   gemm.magnitudes = std::make_shared<Buffer>(std::move(magnitudes));
-  ROCFORGE_ASSIGN_OR_RETURN(const Stream stream, Stream::Create(context.device));
-  ROCFORGE_RETURN_IF_ERROR(gemm.TakeMagnitudes(stream));
-  return MakeBoundOp([gemm = std::move(gemm)](const Stream& s, const StepShape& shape) {
-    return gemm.Enqueue(s, shape);
-  });
+  return std::unique_ptr<BoundOp>(std::make_unique<GemmOp>(std::move(gemm)));
 }
 
 int64_t GemmMinRows(const op::Call& call) {
@@ -503,10 +536,8 @@ Result<std::unique_ptr<BoundOp>> WithGemm(std::unique_ptr<BoundOp> few, const op
   const int64_t min_rows = GemmMinRows(call);
   if (call.out[0].desc.rows < min_rows) return few;
   ROCFORGE_ASSIGN_OR_RETURN(std::unique_ptr<BoundOp> many, BindGemm(call, rows, context));
-  return MakeBoundOp([few = std::move(few), many = std::move(many), rows, min_rows](
-                         const Stream& stream, const StepShape& shape) {
-    return (rows.At(shape) < min_rows ? *few : *many).Enqueue(stream, shape);
-  });
+  return std::unique_ptr<BoundOp>(
+      std::make_unique<FewOrMany>(std::move(few), std::move(many), rows, min_rows));
 }
 
 }  // namespace rocforge::gpu

@@ -31,8 +31,8 @@ struct GemmOptions {
 int64_t GemmMinRows(const op::Call& call);
 
 // The op by the matrix product alone, for any number of rows. `call` is a MatMul or MoeMatMul with
-// the rows of the largest step. Weights must be in place: their magnitudes are taken here, on a
-// stream of its own.
+// the rows of the largest step. WeightsReady takes the magnitudes of the weights, which say how
+// they are scaled for f16; Enqueue before it is kInternal.
 Result<std::unique_ptr<BoundOp>> BindGemm(const op::Call& call, const RowCount& rows,
                                           const BindContext& context,
                                           const GemmOptions& options = {});
