@@ -66,6 +66,7 @@ class Decode {
     d.lanes_ = widest <= 64 ? 8 : widest <= 128 ? 16 : 32;
     d.wave_ = static_cast<uint32_t>(context.device->info().wave_size);
     d.args_.a = args;
+    d.overlap_ = CanOverlap(context);
     d.most_blocks_ = MostSplitBlocks(context.device->info());
     if (args.head_dim_k % 8 != 0 || args.head_dim_v % 8 != 0 || args.page_size % 32 != 0)
       return std::optional<Decode>();
@@ -96,7 +97,8 @@ class Decode {
     const auto n_seqs = static_cast<uint32_t>(shape.n_seqs);
     args.n_splits = Splits(shape, kernels_[chosen].rows, row_blocks * n_seqs);
     return stream.Launch(kernels_[chosen].kernel,
-                         {row_blocks * args.n_splits, n_seqs, kDecodeThreads, false}, &args);
+                         {row_blocks * args.n_splits, n_seqs, kDecodeThreads, false, 0, overlap_},
+                         &args);
   }
 
  private:
@@ -133,6 +135,7 @@ class Decode {
   uint32_t lanes_ = 0;
   uint32_t wave_ = 0;
   uint32_t most_blocks_ = 0;
+  bool overlap_ = false;
 };
 
 // The prefill kernel for one op.

@@ -17,12 +17,13 @@ Result<std::unique_ptr<BoundOp>> BindElementwise(const char* name, Args args, co
                                                  const RowCount& rows, const BindContext& context) {
   ROCFORGE_ASSIGN_OR_RETURN(const Kernel kernel, context.modules->Find("elementwise", name));
   const int64_t cols = call.out[0].desc.cols;
+  const bool overlap = CanOverlap(context);
   return MakeBoundOp([=](const Stream& stream, const StepShape& shape) {
     Args step_args = args;
     step_args.n = static_cast<uint64_t>(rows.At(shape) * cols);
     if (step_args.n == 0) return Status();
-    return stream.Launch(
-        kernel, {std::min(CeilDiv(step_args.n, kBlock), kMaxGrid), 1, kBlock, false}, &step_args);
+    const uint32_t grid = std::min(CeilDiv(step_args.n, kBlock), kMaxGrid);
+    return stream.Launch(kernel, {grid, 1, kBlock, false, 0, overlap}, &step_args);
   });
 }
 
@@ -32,11 +33,12 @@ Result<std::unique_ptr<BoundOp>> BindByRow(const char* name, Args args, const op
                                            const RowCount& rows, const BindContext& context) {
   ROCFORGE_ASSIGN_OR_RETURN(const Kernel kernel, context.modules->Find("elementwise", name));
   args.cols = static_cast<uint32_t>(call.out[0].desc.cols);
+  const bool overlap = CanOverlap(context);
   return MakeBoundOp([=](const Stream& stream, const StepShape& shape) {
     const auto n_rows = static_cast<uint32_t>(rows.At(shape));
-    return n_rows == 0
-               ? Status()
-               : stream.Launch(kernel, {CeilDiv(args.cols, kBlock), n_rows, kBlock, false}, &args);
+    if (n_rows == 0) return Status();
+    const uint32_t grid = CeilDiv(args.cols, kBlock);
+    return stream.Launch(kernel, {grid, n_rows, kBlock, false, 0, overlap}, &args);
   });
 }
 

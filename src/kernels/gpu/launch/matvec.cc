@@ -264,6 +264,14 @@ class Geometry {
   LaunchShape Quantise(uint32_t cols, uint32_t n_rows) const {
     return {CeilDiv(cols / 4, kQuantiseThreads), n_rows, kQuantiseThreads, false, 0, overlap_};
   }
+  LaunchShape Elementwise(uint64_t n) const {
+    return {std::min(CeilDiv(n, kElementwiseThreads), 4096u),
+            1,
+            kElementwiseThreads,
+            false,
+            0,
+            overlap_};
+  }
   // A wave a task.
   LaunchShape Many(uint32_t tasks, uint32_t groups) const {
     return {CeilDiv(tasks, kManyThreads / wave_), groups, kManyThreads, false, 0, overlap_};
@@ -301,10 +309,7 @@ Status Enqueue(const Launch& launch, const Geometry& geometry, const Stream& str
     case Kind::kGlu: {
       GluArgs glu = launch.glu;
       glu.n = n_rows * out_cols;
-      return stream.Launch(
-          launch.kernel,
-          {std::min(CeilDiv(glu.n, kElementwiseThreads), 4096u), 1, kElementwiseThreads, false},
-          &glu);
+      return stream.Launch(launch.kernel, geometry.Elementwise(glu.n), &glu);
     }
   }
   return Internal("no such launch");

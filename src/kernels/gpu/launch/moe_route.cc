@@ -29,10 +29,12 @@ Result<std::unique_ptr<BoundOp>> BindMoeRoute(const op::Call& call, const RowCou
   args.normalise = p.normalise ? 1 : 0;
   args.scale = p.scale;
   const auto wave = static_cast<uint32_t>(context.device->info().wave_size);
+  const bool overlap = CanOverlap(context);
   // Rows are counted over the first output, [T, n_used]: one per token.
   return MakeBoundOp([=](const Stream& stream, const StepShape& shape) {
     const auto n_tokens = static_cast<uint32_t>(rows.At(shape));
-    return n_tokens == 0 ? Status() : stream.Launch(kernel, {n_tokens, 1, wave, false}, &args);
+    if (n_tokens == 0) return Status();
+    return stream.Launch(kernel, {n_tokens, 1, wave, false, 0, overlap}, &args);
   });
 }
 

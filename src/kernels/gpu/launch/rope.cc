@@ -80,9 +80,11 @@ Result<std::unique_ptr<BoundOp>> BindKernel(const RopeKvArgs& args, const RowCou
   const uint32_t heads = (args.q != nullptr ? args.n_heads : 0) +
                          (args.k != nullptr ? args.n_kv_heads : 0) +
                          (args.v != nullptr ? args.n_kv_heads : 0);
+  const bool overlap = CanOverlap(context);
   return MakeBoundOp([=](const Stream& stream, const StepShape& shape) {
     const auto n_tokens = static_cast<uint32_t>(rows.At(shape));
-    return n_tokens == 0 ? Status() : stream.Launch(kernel, {heads, n_tokens, block, false}, &args);
+    if (n_tokens == 0) return Status();
+    return stream.Launch(kernel, {heads, n_tokens, block, false, 0, overlap}, &args);
   });
 }
 
@@ -121,14 +123,14 @@ Result<std::unique_ptr<BoundOp>> BindRopeTable(const op::Call& call, const RowCo
   args.magnitude = p.attn_factor;
   if (p.ext_factor != 0.0f) args.magnitude *= 1.0f + 0.1f * std::log(1.0f / p.freq_scale);
   constexpr uint32_t kBlock = 256;
+  const bool overlap = CanOverlap(context);
   return MakeBoundOp([=](const Stream& s, const StepShape& shape) {
     RopeTableArgs step_args = args;
     static_cast<void>(frequencies);  // owned by this op
     step_args.n_tokens = static_cast<uint32_t>(rows.At(shape));
     if (step_args.n_tokens == 0) return Status();
-    return s.Launch(kernel,
-                    {CeilDiv(uint64_t{step_args.n_tokens} * half, kBlock), 1, kBlock, false},
-                    &step_args);
+    const uint32_t grid = CeilDiv(uint64_t{step_args.n_tokens} * half, kBlock);
+    return s.Launch(kernel, {grid, 1, kBlock, false, 0, overlap}, &step_args);
   });
 }
 

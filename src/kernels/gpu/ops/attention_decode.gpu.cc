@@ -337,9 +337,11 @@ RF_DEVICE void Merge(const AttentionDecodeArgs& args, const Work& w,
 
 template <typename Cache, uint32_t kRows, uint32_t kLanes, uint32_t kSteps>
 RF_DEVICE void Decode(const AttentionDecodeArgs& args) {
+  LetNextStart();
   DecodeShared<kRows, kLanes>& shared = SharedBlock<DecodeShared<kRows, kLanes>>();
   for (uint32_t pass = 0;; ++pass) {
     const Work w = FindWork<kRows, kSteps * kWaveSize / kLanes>(args, pass);
+    if (pass == 0) AwaitPrevious();  // also where there is no work: the launch ends after the last
     if (w.n_rows == 0) return;
     Accumulate<Cache, kRows, kLanes, kSteps>(args.a, w, shared);
     BlockBarrier();

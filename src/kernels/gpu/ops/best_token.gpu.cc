@@ -12,60 +12,69 @@ namespace {
 constexpr int32_t kNothing = -1;  // no candidate yet
 constexpr int32_t kBroken = -2;   // stronger than every candidate
 
-struct Best {
-  float logit;
-  int32_t token;
-};
-
-RF_DEVICE Best Better(Best a, Best b) {
-  if (a.token == kBroken || b.token == kNothing) return a;
-  if (b.token == kBroken || a.token == kNothing) return b;
-  return b.logit > a.logit || (b.logit == a.logit && b.token < a.token) ? b : a;
+// Scalars, not a struct: a struct that is chosen between goes through memory.
+RF_DEVICE void TakeBetter(float& logit, int32_t& token, float other_logit, int32_t other_token) {
+  const bool candidate = token != kBroken && other_token != kNothing;
+  const bool larger =
+      other_logit > logit || (other_logit == logit && other_token < token) || token == kNothing;
+  const bool take = candidate && (other_token == kBroken || larger);
+  logit = take ? other_logit : logit;
+  token = take ? other_token : token;
 }
 
-RF_DEVICE Best WaveBest(Best best) {
+RF_DEVICE void WaveBest(float& logit, int32_t& token) {
   for (uint32_t mask = kWaveSize / 2; mask > 0; mask /= 2)
-    best = Better(best, {ShuffleXor(best.logit, mask), ShuffleXor(best.token, mask)});
-  return best;
+    TakeBetter(logit, token, ShuffleXor(logit, mask), ShuffleXor(token, mask));
 }
 
 struct BestShared {
-  Best best[kMaxWavesPerBlock];
+  float logit[kMaxWavesPerBlock];
+  int32_t token[kMaxWavesPerBlock];
 };
 
 }  // namespace
 
 // The grid is parts by rows.
 RF_KERNEL(best_token_parts, gpu::BestTokenArgs, 256) {
+  LetNextStart();
+  AwaitPrevious();
   const uint64_t row = BlockIdY();
   const float* logits = args.logits + row * args.n_vocab;
   const uint32_t length = (args.n_vocab + GridDim() - 1) / GridDim();
   const uint32_t begin = BlockId() * length;
   const uint32_t end = begin + length < args.n_vocab ? begin + length : args.n_vocab;
-  Best best{-__builtin_inff(), kNothing};
+  float best = -__builtin_inff();
+  int32_t token = kNothing;
   for (uint32_t i = begin + ThreadId(); i < end; i += BlockDim()) {
     const float x = logits[i];
-    if (!(x <= 3.402823466e38f)) best = {x, kBroken};
-    if (best.token != kBroken && x > best.logit) best = {x, static_cast<int32_t>(i)};
+    const bool broken = !(x <= 3.402823466e38f);
+    const bool take = token != kBroken && (broken || x > best);
+    best = take ? x : best;
+    token = take ? (broken ? kBroken : static_cast<int32_t>(i)) : token;
   }
   BestShared& s = SharedBlock<BestShared>();
-  best = WaveBest(best);
-  if (LaneId() == 0) s.best[WaveId()] = best;
+  WaveBest(best, token);
+  if (LaneId() == 0) {
+    s.logit[WaveId()] = best;
+    s.token[WaveId()] = token;
+  }
   BlockBarrier();
   if (ThreadId() != 0) return;
-  for (uint32_t w = 1; w < BlockDim() / kWaveSize; ++w) best = Better(best, s.best[w]);
-  args.parts[row * GridDim() + BlockId()] = {best.logit, best.token};
+  for (uint32_t w = 1; w < BlockDim() / kWaveSize; ++w)
+    TakeBetter(best, token, s.logit[w], s.token[w]);
+  args.parts[row * GridDim() + BlockId()] = {best, token};
 }
 
 // A wave a row.
 RF_KERNEL(best_token, gpu::BestTokenArgs, 64) {
   const gpu::BestTokenPart* parts =
       args.parts + static_cast<uint64_t>(BlockId()) * gpu::kBestTokenParts;
-  Best best{0.0f, kNothing};
+  float best = 0.0f;
+  int32_t token = kNothing;
   for (uint32_t i = LaneId(); i < gpu::kBestTokenParts; i += kWaveSize)
-    best = Better(best, {parts[i].logit, parts[i].token});
-  best = WaveBest(best);
-  if (LaneId() == 0) args.tokens[BlockId()] = best.token >= 0 ? best.token : -1;
+    TakeBetter(best, token, parts[i].logit, parts[i].token);
+  WaveBest(best, token);
+  if (LaneId() == 0) args.tokens[BlockId()] = token >= 0 ? token : -1;
 }
 
 }  // namespace rocforge::port

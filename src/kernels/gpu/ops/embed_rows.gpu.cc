@@ -7,6 +7,8 @@
 namespace rocforge::port {
 
 RF_KERNEL(embed_rows, gpu::EmbedRowsArgs, 64) {
+  LetNextStart();
+  AwaitPrevious();
   const uint32_t unit = BlockId() * BlockDim() + ThreadId();
   if (unit >= args.table.n_units) return;
   const uint64_t token = BlockIdY();

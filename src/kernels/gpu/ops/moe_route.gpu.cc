@@ -69,6 +69,8 @@ RF_DEVICE uint32_t TakeBest(RouteShared& s, uint32_t n) {
 }  // namespace
 
 RF_KERNEL(moe_route, gpu::MoeRouteArgs, 64) {
+  LetNextStart();
+  AwaitPrevious();
   RouteShared& s = SharedBlock<RouteShared>();
   const uint32_t n = args.n_experts;
   const float* logits = args.logits + static_cast<uint64_t>(BlockId()) * n;

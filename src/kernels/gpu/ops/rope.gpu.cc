@@ -65,6 +65,8 @@ RF_DEVICE float Rotated(const gpu::RopeKvArgs& args, const float* head, uint64_t
 
 // A thread per token and pair.
 RF_KERNEL(rope_table, gpu::RopeTableArgs, 256) {
+  LetNextStart();
+  AwaitPrevious();
   const uint32_t half = args.rope_dim / 2;
   const uint32_t i = BlockId() * BlockDim() + ThreadId();
   if (i >= args.n_tokens * half) return;
@@ -79,7 +81,11 @@ RF_KERNEL(rope_table, gpu::RopeTableArgs, 256) {
 // have at most 512 columns; a head is read whole before it is written, so that it may be rotated in
 // place.
 RF_KERNEL(rope_kv, gpu::RopeKvArgs, 512) {
+  LetNextStart();
   const uint64_t token = BlockIdY();
+  // The step's slots are there before its first launch.
+  const uint32_t slot = args.slots == nullptr ? 0 : static_cast<uint32_t>(args.slots[token]);
+  AwaitPrevious();
   uint32_t head = BlockId();
   const uint32_t i = ThreadId();
   const uint32_t q_heads = args.q == nullptr ? 0 : args.n_heads;
@@ -100,7 +106,6 @@ RF_KERNEL(rope_kv, gpu::RopeKvArgs, 512) {
   if (i < dim) value = is_key ? Rotated(args, args.k + at, token, i) : args.v[at + i];
   BlockBarrier();
   if (i >= dim) return;
-  const uint32_t slot = static_cast<uint32_t>(args.slots[token]);
   const uint64_t page = slot / args.page_size;
   const uint64_t offset = slot % args.page_size;
   const uint64_t index = ((page * args.n_kv_heads + head) * args.page_size + offset) * dim + i;
