@@ -96,7 +96,8 @@ def read_object(path):
     for k in metadata.get("amdhsa.kernels", []):
         kernels[k[".name"]] = {
             "vgprs": k[".vgpr_count"], "agprs": k.get(".agpr_count", 0), "sgprs": k[".sgpr_count"],
-            "spills": k[".vgpr_spill_count"] + k[".sgpr_spill_count"],
+            # Scalar registers spill to lanes of vector registers: instructions, but no memory.
+            "spills": k[".vgpr_spill_count"], "lane_spills": k[".sgpr_spill_count"],
             "scratch": k[".private_segment_fixed_size"], "lds": k[".group_segment_fixed_size"],
             "max_threads": k[".max_flat_workgroup_size"], "wave": k[".wavefront_size"],
             "code_bytes": sizes[k[".name"]][1], "begin": sizes[k[".name"]][0],

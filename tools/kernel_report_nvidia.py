@@ -25,7 +25,7 @@ def parse_ptxas(text):
     for line in text.splitlines():
         if match := _ENTRY.search(line):
             name = match.group(1)
-            kernels[name] = {"vgprs": 0, "agprs": 0, "sgprs": 0, "spills": 0, "scratch": 0, "lds": 0, "wave": 32}
+            kernels[name] = {"vgprs": 0, "agprs": 0, "sgprs": 0, "spills": 0, "lane_spills": 0, "scratch": 0, "lds": 0, "wave": 32}
         elif name and (match := _FRAME.search(line)):
             # The frame holds the spilled registers too.
             spilled = int(match.group(2)) + int(match.group(3))

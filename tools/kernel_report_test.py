@@ -98,7 +98,7 @@ ptxas info    : Used 56 registers, used 1 barriers, 4128 bytes smem"""
 
 
 def test_offences(offences):
-    row = {"kernel": "k", "target": "gfx1100", "vgprs": 10, "spills": 0, "scratch": 0, "lds": 0, "waves": 16}
+    row = {"kernel": "k", "target": "gfx1100", "vgprs": 10, "spills": 0, "lane_spills": 0, "scratch": 0, "lds": 0, "waves": 16}
     nvidia_row = {**row, "target": "sm_80"}
     same = {"AMD": "clang 19"}
 
@@ -106,7 +106,7 @@ def test_offences(offences):
         return len(offences(rows, versions or same, table, table_versions or same)[0])
     expect("same", wrong([row], [row]), 0)
     expect("better", wrong([row], [{**row, "vgprs": 11}]), 0)
-    for column, value in (("vgprs", 11), ("lds", 4), ("waves", 12)):
+    for column, value in (("vgprs", 11), ("lds", 4), ("waves", 12), ("lane_spills", 1)):
         expect("worse " + column, wrong([{**row, column: value}], [row]), 1)
     expect("spill", wrong([{**row, "spills": 1}], [{**row, "spills": 1}]), 1)
     expect("scratch", wrong([{**row, "scratch": 4}], [{**row, "scratch": 4}]), 1)
