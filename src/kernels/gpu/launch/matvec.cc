@@ -23,7 +23,7 @@ static_assert(static_cast<uint32_t>(DType::kIQ4_XS) == kWeightIQ4_XS &&
 
 // Of the kernels that quantise x themselves; a few waves do that faster than one.
 constexpr uint32_t kFewestThreads = 256;
-constexpr uint32_t kMostThreads = 768;
+constexpr uint32_t kMostThreads = 512;
 constexpr uint32_t kManyThreads = 256;
 constexpr uint32_t kRowsPerWave = 2;  // of the kernels for many columns and for float weights
 constexpr uint32_t kQuantiseThreads = 256;
@@ -249,7 +249,8 @@ class Geometry {
   Geometry(const Device& device, bool overlap)
       : wave_(static_cast<uint32_t>(device.info().wave_size)),
         overlap_(overlap),
-        // 768 threads fill the registers of an NVIDIA multiprocessor; an AMD WGP takes twice that.
+        // 512 threads take half of the registers of an NVIDIA multiprocessor; the other half is for
+        // the next launch.
         blocks_(static_cast<uint32_t>(std::max(device.info().multiprocessors, 1)) *
                 (device.driver().vendor() == Vendor::kAmd ? 2 : 1)) {}
 

@@ -5,13 +5,17 @@
 // its waves then walk over the rows of the weights. A wave takes a row (with GLU the same row of
 // gate and up), a lane every kWaveSize-th unit of it. kInFlight units a lane are loaded ahead: the
 // first ones before x is even read, the next ones as soon as one is used, across the ends of rows,
-// so that memory never waits for arithmetic.
+// so that memory never waits for arithmetic. A block takes at most half of a multiprocessor: while
+// it ends, a block of the next launch stands beside it, with its first units in registers and the
+// rows after those on their way into the second-level cache, until x is there.
 //   Arithmetic on an H200: 4.6 TB/s are 20 bytes a clock and multiprocessor. 32 units of Q4_K (a
 //   wave's step) are 592 bytes, 30 clocks, 118 issue slots; the step is about 45 instructions (8
 //   Dot4, 12 to take nibbles apart, 3 loads of weights, 3 of x) and 16 clocks of the load unit (6
 //   for weights, 10 for x). A row of 4096 adds 20 instructions for its sum. So half of the issue
-//   slots are free, and with 32 waves of 4 units 64 KiB a multiprocessor are under way, where 700
-//   ns at 35 bytes a ns need 25 KiB.
+//   slots are free, and with 16 waves of 4 units 37 KiB a multiprocessor are under way, where 700
+//   ns at 35 bytes a ns need 25 KiB. Between two launches about 2 us pass from the last sum to the
+//   next (the wait, reading and rounding x): 9 MB, 68 KiB a multiprocessor, which is what the units
+//   in registers and kPrefetchBytes a wave keep the memory busy with.
 //   On a 7900 XTX, 960 GB/s are 8 bytes a clock and WGP (48 of them): 74 clocks for the same step
 //   on four SIMDs; instructions do not matter there.
 //
@@ -30,16 +34,33 @@ namespace {
 
 using gpu::kMaxMatvecUnits;
 
+// A copy of the type's code book, or a placeholder.
+template <uint32_t kType>
+struct CodesShared {
+  static constexpr uint32_t kEntries = CodeBook<kType>::kEntries;
+  typename CodeBook<kType>::Entry codes[kEntries > 0 ? kEntries : 4];
+};
+
 // x of one block.
+template <uint32_t kType>
 struct MatvecShared {
   U32x4 low[kMaxMatvecUnits];
   U32x4 high[kMaxMatvecUnits];
   U32x2 aux[kMaxMatvecUnits];
+  CodesShared<kType> book;
 };
 
+// By the whole block; a barrier must follow.
+template <uint32_t kType>
+RF_DEVICE void CopyCodeBook(CodesShared<kType>& shared) {
+  for (uint32_t i = ThreadId(); i < CodeBook<kType>::kEntries; i += BlockDim())
+    shared.codes[i] = CodeBook<kType>::Table()[i];
+}
+
 // x of row `x_row` into shared memory by the whole block. Ends with a barrier.
-RF_DEVICE void QuantiseIntoShared(const MatvecArgs& args, uint64_t x_row, bool half_sums,
-                                  MatvecShared& shared) {
+template <uint32_t kType>
+RF_DEVICE void QuantiseIntoShared(const MatvecArgs& args, uint64_t x_row,
+                                  MatvecShared<kType>& shared) {
   constexpr uint32_t kBatch = 4;
   const U32x4* x = reinterpret_cast<const U32x4*>(args.x + x_row * args.cols);
   const uint32_t n_quads = args.cols / 4;
@@ -55,7 +76,8 @@ RF_DEVICE void QuantiseIntoShared(const MatvecArgs& args, uint64_t x_row, bool h
 #pragma unroll
     for (uint32_t k = 0; k < kBatch; ++k) {
       if (begin + k * BlockDim() < n_quads)
-        QuantiseQuad(four[k], begin + k * BlockDim() + ThreadId(), n_quads, half_sums, row);
+        QuantiseQuad(four[k], begin + k * BlockDim() + ThreadId(), n_quads, WantsHalfSums(kType),
+                     row);
     }
   }
   BlockBarrier();
@@ -69,13 +91,23 @@ struct MatvecCursor {
   uint32_t unit;  // of lane 0
 };
 
-// A row of x per y of the grid. kGlu: two weights whose rows are taken together.
+// Units a lane and row that are loaded ahead: what fits 64 registers without spills.
+template <uint32_t kType>
+constexpr uint32_t UnitsInFlight(uint32_t rows) {
+  const bool large = kType == gpu::kWeightQ8_0 || (kType == gpu::kWeightQ6_K && rows > 1);
+  const uint32_t units = (large ? 64 : 128) / kWaveSize / rows;
+  return units > 0 ? units : 1;
+}
+
+// Block `block` of n_blocks. A row of x per y of the grid. kGlu: two weights whose rows are taken
+// together.
 template <uint32_t kType, bool kGlu>
-RF_DEVICE void MatvecOne(const MatvecArgs& args) {
-  LetNextStart();
+RF_DEVICE void MatvecOne(const MatvecArgs& args, uint32_t block, uint32_t n_blocks) {
   constexpr uint32_t kRows = kGlu ? 2 : 1;
-  constexpr uint32_t kInFlight = 128 / kWaveSize / kRows;  // units a lane and row
-  MatvecShared& shared = SharedBlock<MatvecShared>();
+  constexpr uint32_t kInFlight = UnitsInFlight<kType>(kRows);
+  constexpr uint32_t kPrefetchBytes = 4096;  // a wave
+  auto& shared = SharedBlock<MatvecShared<kType>>();
+  CopyCodeBook<kType>(shared.book);
   const Weight& w = args.weight[0];
   const uint32_t n_tasks = kGlu ? w.n_rows : TotalRows(args);
   const uint64_t r = BlockIdY();
@@ -101,8 +133,22 @@ RF_DEVICE void MatvecOne(const MatvecArgs& args) {
     for (uint32_t j = 0; j < kRows; ++j) raw[j] = LoadRaw<kType>(w, c.row[j], unit);
   };
 
+  // The weights of a task into the second-level cache; each row then keeps rows_ahead of them
+  // there.
+  const uint32_t rows_ahead =
+      w.row_bytes * kRows < kPrefetchBytes ? kPrefetchBytes / (w.row_bytes * kRows) : 1;
+  const auto prefetch = [&](uint32_t task) {
+    if (LaneId() != 0 || task >= n_tasks) return;
+    MatvecCursor<kRows> c;
+    c.task = task;
+    place(c);
+#pragma unroll
+    for (uint32_t j = 0; j < kRows; ++j) PrefetchRange(c.row[j], w.row_bytes);
+  };
+
   MatvecCursor<kRows> ahead;
-  ahead.task = WaveId() * GridDim() + BlockId();
+  const uint32_t stride = n_blocks * (BlockDim() / kWaveSize);
+  ahead.task = WaveId() * n_blocks + block;
   ahead.unit = 0;
   RawUnit raw[kInFlight][kRows] = {};
   bool more = ahead.task < n_tasks;
@@ -110,12 +156,16 @@ RF_DEVICE void MatvecOne(const MatvecArgs& args) {
     place(ahead);
 #pragma unroll
     for (uint32_t k = 0; k < kInFlight; ++k) load(ahead, k, raw[k]);
+    if (w.n_units > kInFlight * kWaveSize) prefetch(ahead.task);
+    for (uint32_t i = 1; i <= rows_ahead; ++i) prefetch(ahead.task + i * stride);
   }
   AwaitPrevious();
-  QuantiseIntoShared(args, BlockIdY() / args.rows_per_x, WantsHalfSums(kType), shared);
+  QuantiseIntoShared<kType>(args, BlockIdY() / args.rows_per_x, shared);
 
   const QuantisedRow x = {shared.low, shared.high, shared.aux};
   while (more) {
+    // Near the end, so that what the next launch loads ahead is not gone again before it is used.
+    if (ahead.task + 2 * stride >= n_tasks) LetNextStart();
     const MatvecTask t = TaskAt(args, ahead.task, expert, expert_offset);
     // Early, so that they arrive while the row is summed.
     const float bias = BiasOf(args, t);
@@ -134,9 +184,10 @@ RF_DEVICE void MatvecOne(const MatvecArgs& args) {
       row_ends = ahead.unit >= w.n_units;
       if (row_ends) {
         ahead.unit = 0;
-        ahead.task += GridDim() * (BlockDim() / kWaveSize);
+        ahead.task += stride;
         more = ahead.task < n_tasks;
         if (more) place(ahead);
+        prefetch(ahead.task + rows_ahead * stride);
       }
 #pragma unroll
       for (uint32_t k = 0; k < kInFlight; ++k) {
@@ -149,7 +200,7 @@ RF_DEVICE void MatvecOne(const MatvecArgs& args) {
           }
 #pragma unroll
           for (uint32_t j = 0; j < kRows; ++j)
-            sum[j] = DotUnit<kType>(Decode<kType>(raw[k][j]), xu, sum[j]);
+            sum[j] = DotUnit<kType>(Decode<kType>(raw[k][j], shared.book.codes), xu, sum[j]);
         }
         if (more) load(ahead, k, raw[k]);
       }
@@ -180,6 +231,13 @@ RF_DEVICE void MatvecMany(const MatvecArgs& args) {
   const uint32_t r = BlockIdY() * kColumns;
   const uint32_t n_columns = args.n_rows - r < kColumns ? args.n_rows - r : kColumns;
   const uint32_t first = (BlockId() * (BlockDim() / kWaveSize) + WaveId()) * kRows;
+  const typename CodeBook<kType>::Entry* codes = nullptr;
+  if constexpr (CodeBook<kType>::kEntries > 0) {
+    auto& book = SharedBlock<CodesShared<kType>>();
+    CopyCodeBook<kType>(book);
+    BlockBarrier();
+    codes = book.codes;
+  }
   if (first >= total) return;
   MatvecTask t[kRows];
 #pragma unroll
@@ -193,7 +251,7 @@ RF_DEVICE void MatvecMany(const MatvecArgs& args) {
     for (uint32_t j = 0; j < kRows; ++j) raw[j] = LoadRaw<kType>(w, t[j].row, unit);
     Unit units[kRows];
 #pragma unroll
-    for (uint32_t j = 0; j < kRows; ++j) units[j] = Decode<kType>(raw[j]);
+    for (uint32_t j = 0; j < kRows; ++j) units[j] = Decode<kType>(raw[j], codes);
     uint8_t* at = args.quantised_x + r * x_bytes;
 #pragma unroll
     for (uint32_t c = 0; c < kColumns; ++c) {
@@ -224,9 +282,12 @@ RF_DEVICE void MatvecMany(const MatvecArgs& args) {
 }  // namespace rocforge::port
 
 // The three kernels of a type: matvec_<name>, matvec_<name>_glu, matvec_<name>_many.
-#define RF_MATVEC(name, TYPE)                                                                    \
-  RF_KERNEL(matvec_##name, gpu::MatvecArgs, 768) { MatvecOne<gpu::kWeight##TYPE, false>(args); } \
-  RF_KERNEL(matvec_##name##_glu, gpu::MatvecArgs, 768) {                                         \
-    MatvecOne<gpu::kWeight##TYPE, true>(args);                                                   \
-  }                                                                                              \
+// The bound of 1024 threads leaves 64 registers each on NVIDIA: blocks of 512 fit there twice.
+#define RF_MATVEC(name, TYPE)                                         \
+  RF_KERNEL(matvec_##name, gpu::MatvecArgs, 1024) {                   \
+    MatvecOne<gpu::kWeight##TYPE, false>(args, BlockId(), GridDim()); \
+  }                                                                   \
+  RF_KERNEL(matvec_##name##_glu, gpu::MatvecArgs, 1024) {             \
+    MatvecOne<gpu::kWeight##TYPE, true>(args, BlockId(), GridDim());  \
+  }                                                                   \
   RF_KERNEL(matvec_##name##_many, gpu::MatvecArgs, 256) { MatvecMany<gpu::kWeight##TYPE>(args); }

@@ -229,9 +229,34 @@ RF_DEVICE void DecodeLevels(const U32x4& nibbles, const uint32_t (&table)[4], Un
   }
 }
 
-// The types whose integers come from a code book.
+// The code book of a type, in device memory; other types have one of no entries. A kernel that
+// looks up much copies it into shared memory, which serves 32 addresses at once.
 template <uint32_t kType>
-RF_DEVICE void DecodeCodeBook(const RawUnit& raw, Unit& unit) {
+struct CodeBook {
+  using Entry = uint32_t;
+  static constexpr uint32_t kEntries = 0;
+  RF_MEMBER static const Entry* Table() { return nullptr; }
+};
+#define RF_CODE_BOOK(type, entry, n, table)                 \
+  template <>                                               \
+  struct CodeBook<gpu::kWeight##type> {                     \
+    using Entry = entry;                                    \
+    static constexpr uint32_t kEntries = n;                 \
+    RF_MEMBER static const Entry* Table() { return table; } \
+  };
+RF_CODE_BOOK(IQ2_XXS, uint32_t, 256, kIq2XxsCodes)
+RF_CODE_BOOK(IQ2_XS, uint32_t, 512, kIq2XsCodes)
+RF_CODE_BOOK(IQ2_S, uint32_t, 1024, kIq2SCodes)
+RF_CODE_BOOK(IQ3_XXS, uint16_t, 256, kIq3XxsCodes)
+RF_CODE_BOOK(IQ3_S, uint16_t, 512, kIq3SCodes)
+RF_CODE_BOOK(IQ1_S, uint32_t, 2048, kIq1Codes)
+RF_CODE_BOOK(IQ1_M, uint32_t, 2048, kIq1Codes)
+#undef RF_CODE_BOOK
+
+// The types whose integers come from a code book: `codes`, a copy of CodeBook<kType>::Table().
+template <uint32_t kType>
+RF_DEVICE void DecodeCodeBook(const RawUnit& raw, const typename CodeBook<kType>::Entry* codes,
+                              Unit& unit) {
   using namespace gpu;
   const float d = LowHalf(raw.super);
   const auto iq2_scale = [&](uint32_t s) {
@@ -244,37 +269,35 @@ RF_DEVICE void DecodeCodeBook(const RawUnit& raw, Unit& unit) {
   for (uint32_t g = 0; g < 4; ++g) {
     int32_t* q = unit.q + 2 * g;
     if constexpr (kType == kWeightIQ2_XXS) {
-      DecodeIq2Group(kIq2XxsCodes[(raw.pairs.x >> (8 * g)) & 255],
-                     EvenSigns(raw.pairs.y >> (7 * g)), q);
+      DecodeIq2Group(codes[(raw.pairs.x >> (8 * g)) & 255], EvenSigns(raw.pairs.y >> (7 * g)), q);
     } else if constexpr (kType == kWeightIQ2_XS) {
       const uint32_t field = (g < 2 ? raw.pairs.x : raw.pairs.y) >> (16 * (g % 2));
-      DecodeIq2Group(kIq2XsCodes[field & 511], EvenSigns(field >> 9), q);
+      DecodeIq2Group(codes[field & 511], EvenSigns(field >> 9), q);
     } else if constexpr (kType == kWeightIQ2_S) {
       const uint32_t index = ((raw.pairs.x >> (8 * g)) & 255) | ((raw.scale >> (2 * g)) & 3) << 8;
-      DecodeIq2Group(kIq2SCodes[index], raw.pairs.y >> (8 * g), q);
+      DecodeIq2Group(codes[index], raw.pairs.y >> (8 * g), q);
     } else if constexpr (kType == kWeightIQ3_XXS || kType == kWeightIQ3_S) {
       const uint32_t pair = (g < 2 ? raw.pairs.x : raw.pairs.y) >> (16 * (g % 2));
       if constexpr (kType == kWeightIQ3_XXS) {
         const uint32_t signs = EvenSigns(raw.bits >> (7 * g));
-        q[0] = Negate(LookUp8(0x1C140C04u, 0x3E342C24u, kIq3XxsCodes[pair & 255]), signs);
-        q[1] =
-            Negate(LookUp8(0x1C140C04u, 0x3E342C24u, kIq3XxsCodes[(pair >> 8) & 255]), signs >> 4);
+        q[0] = Negate(LookUp8(0x1C140C04u, 0x3E342C24u, codes[pair & 255]), signs);
+        q[1] = Negate(LookUp8(0x1C140C04u, 0x3E342C24u, codes[(pair >> 8) & 255]), signs >> 4);
       } else {
         const uint32_t signs = raw.bits >> (8 * g);
         const uint32_t high = raw.scale >> (2 * g);
         const uint32_t first = (pair & 255) | (high & 1) << 8;
         const uint32_t second = ((pair >> 8) & 255) | (high & 2) << 7;
-        q[0] = Negate(LookUp8(0x07050301u, 0x0F0D0B09u, kIq3SCodes[first]), signs);
-        q[1] = Negate(LookUp8(0x07050301u, 0x0F0D0B09u, kIq3SCodes[second]), signs >> 4);
+        q[0] = Negate(LookUp8(0x07050301u, 0x0F0D0B09u, codes[first]), signs);
+        q[1] = Negate(LookUp8(0x07050301u, 0x0F0D0B09u, codes[second]), signs >> 4);
       }
     } else if constexpr (kType == kWeightIQ1_S) {
       const uint32_t index = ((raw.bits >> (8 * g)) & 255) | ((raw.scale >> (3 * g)) & 7) << 8;
-      DecodeIq1Group(kIq1Codes[index], (raw.scale & 0x8000u) != 0, q);
+      DecodeIq1Group(codes[index], (raw.scale & 0x8000u) != 0, q);
     } else {
       static_assert(kType == kWeightIQ1_M, "no such type");
       const uint32_t nibble = raw.scale >> (4 * g);
       const uint32_t index = ((raw.bits >> (8 * g)) & 255) | (nibble & 7) << 8;
-      DecodeIq1Group(kIq1Codes[index], (nibble & 8) != 0, q);
+      DecodeIq1Group(codes[index], (nibble & 8) != 0, q);
     }
   }
   if constexpr (kType == kWeightIQ2_XXS) SetScale(unit, iq2_scale(raw.pairs.y >> 28));
@@ -294,7 +317,8 @@ RF_DEVICE void DecodeCodeBook(const RawUnit& raw, Unit& unit) {
 }
 
 template <uint32_t kType>
-RF_DEVICE Unit Decode(const RawUnit& raw) {
+RF_DEVICE Unit Decode(const RawUnit& raw,
+                      const typename CodeBook<kType>::Entry* codes = CodeBook<kType>::Table()) {
   using namespace gpu;
   constexpr uint32_t kIq4Table[4] = {0xBFAD9881u, 0xF6EADDCFu, 0x26190D01u, 0x71594535u};
   constexpr uint32_t kFp4Table[4] = {0x03020100u, 0x0C080604u, 0xFDFEFF00u, 0xF4F8FAFCu};
@@ -371,7 +395,7 @@ RF_DEVICE Unit Decode(const RawUnit& raw) {
     SetScale(unit, 2.0f * LowHalf(raw.super));
     SetOffset(unit, -LowHalf(raw.super));
   } else {
-    DecodeCodeBook<kType>(raw, unit);
+    DecodeCodeBook<kType>(raw, codes, unit);
   }
   return unit;
 }

@@ -209,6 +209,7 @@ RF_DEVICE U32x4 LoadStream(const U32x4* p) {
 }
 // No target here has a vector prefetch; RDNA4's scalar one fills the scalar cache.
 RF_DEVICE void Prefetch(const void*) {}
+RF_DEVICE void PrefetchRange(const void*, uint32_t) {}
 
 RF_DEVICE void LetNextStart() {}
 RF_DEVICE void AwaitPrevious() {}

@@ -7,7 +7,8 @@
   extern "C" __attribute__((global)) __attribute__((launch_bounds(max_threads))) void name( \
       const Args args)
 
-#define RF_TABLE(type, name, n) static const __attribute__((device)) type name[n]
+// Not const: clang would put it into constant memory, whose loads from 32 addresses take 32 turns.
+#define RF_TABLE(type, name, n) static __attribute__((device)) __attribute__((unused)) type name[n]
 
 #include "kernels/gpu/port/common.h"
 
@@ -133,9 +134,13 @@ RF_DEVICE U32x4 LoadStream(const U32x4* p) {
 RF_DEVICE void Prefetch(const void* p) { asm volatile("prefetch.global.L2 [%0];" ::"l"(p)); }
 
 #if __CUDA_ARCH__ >= 900
+RF_DEVICE void PrefetchRange(const void* p, uint32_t bytes) {
+  asm volatile("cp.async.bulk.prefetch.L2.global [%0], %1;" ::"l"(p), "r"(bytes));
+}
 RF_DEVICE void LetNextStart() { asm volatile("griddepcontrol.launch_dependents;" ::: "memory"); }
 RF_DEVICE void AwaitPrevious() { asm volatile("griddepcontrol.wait;" ::: "memory"); }
 #else
+RF_DEVICE void PrefetchRange(const void*, uint32_t) {}
 RF_DEVICE void LetNextStart() {}
 RF_DEVICE void AwaitPrevious() {}
 #endif

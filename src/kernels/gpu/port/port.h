@@ -43,11 +43,11 @@
 //   float HalfToFloat(uint16_t)  exact. uint16_t FloatToHalf(float): nearest even, overflow to
 //   infinity. float Bf16ToFloat(uint16_t)  exact. uint16_t FloatToBf16(float): nearest even, NaN
 //   stays NaN.
-//   T InRegister(T v)   v, 4 or 8 bytes: hides from the compiler where it came from, so that a choice
-//   among several kernel arguments does not become a load from a chosen address.
-//   uint32_t LookUp8(low, high, codes)   byte i: byte (bits 4i..4i+2 of codes) of the eight in low
-//   and high; i < 4, the fourth bit of each code is 0, the upper 16 bits of codes do not count.
-//   void LookUp16(const uint32_t (&table)[4], nibbles, uint32_t* low, uint32_t* high)
+//   T InRegister(T v)   v, 4 or 8 bytes: hides from the compiler where it came from, so that a
+//   choice among several kernel arguments does not become a load from a chosen address. uint32_t
+//   LookUp8(low, high, codes)   byte i: byte (bits 4i..4i+2 of codes) of the eight in low and high;
+//   i < 4, the fourth bit of each code is 0, the upper 16 bits of codes do not count. void
+//   LookUp16(const uint32_t (&table)[4], nibbles, uint32_t* low, uint32_t* high)
 //     byte i of low: byte (bits 8i..8i+3 of nibbles) of the table's 16; of high: (bits 8i+4..8i+7).
 //
 // Memory. Pointers are to global memory unless they come from SharedBlock.
@@ -59,16 +59,17 @@
 //   U32x4                        16 bytes, aligned to 16: the unit of wide loads and stores (plain
 //   assignment does them). U32x4 LoadStream(const U32x4*)      16 bytes that will not be read
 //   again: keep them out of the caches' way. void Prefetch(const void*)   hint: the 128 bytes
-//   around it will be read soon. May do nothing. uint32_t AtomicAdd(uint32_t*, uint32_t), float
-//   AtomicAdd(float*, float)   relaxed, device scope; the old value. uint32_t LoadAcquire(const
-//   uint32_t*), void StoreRelease(uint32_t*, uint32_t)   device scope.
-//   void CopyAsync(U32x4* shared, const U32x4* from)   16 bytes into shared memory, in the
-//   background where the device can; there for this thread after its CopyWait(), for the block
-//   after the barrier that follows.
-//   void DeviceFence()           what this thread wrote before it, and what barriers and acquiring
-//   loads showed it, is seen by every thread of the device that acquires something written after
-//   it. A thread that learned (by an atomic and a barrier) that others have passed their fence, and
-//   then fences, reads what they wrote.
+//   around it will be read soon. May do nothing.
+//   void PrefetchRange(const void*, uint32_t bytes)   hint by one thread: this range will be read
+//   soon; start and size are multiples of 16. May do nothing. uint32_t AtomicAdd(uint32_t*,
+//   uint32_t), float AtomicAdd(float*, float)   relaxed, device scope; the old value. uint32_t
+//   LoadAcquire(const uint32_t*), void StoreRelease(uint32_t*, uint32_t)   device scope. void
+//   CopyAsync(U32x4* shared, const U32x4* from)   16 bytes into shared memory, in the background
+//   where the device can; there for this thread after its CopyWait(), for the block after the
+//   barrier that follows. void DeviceFence()           what this thread wrote before it, and what
+//   barriers and acquiring loads showed it, is seen by every thread of the device that acquires
+//   something written after it. A thread that learned (by an atomic and a barrier) that others have
+//   passed their fence, and then fences, reads what they wrote.
 //
 // Overlap of launches (NVIDIA from sm_90 on; elsewhere these do nothing)
 //   void LetNextStart()          the next launch of the stream, if it is launched with

@@ -124,6 +124,7 @@ RF_DEVICE void StoreGlobal(T* p, T v) {
 }
 RF_DEVICE U32x4 LoadStream(const U32x4* p) { return *p; }
 RF_DEVICE void Prefetch(const void*) {}
+RF_DEVICE void PrefetchRange(const void*, uint32_t) {}
 
 RF_DEVICE void LetNextStart() {}
 RF_DEVICE void AwaitPrevious() {}
