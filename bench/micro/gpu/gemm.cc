@@ -97,6 +97,7 @@ const char* UnitName(GemmUnit unit) {
   return unit == GemmUnit::kTile            ? "tile"
          : unit == GemmUnit::kWarpgroup     ? "warpgroup"
          : unit == GemmUnit::kWarpgroupWide ? "wide"
+         : unit == GemmUnit::kSkinny        ? "skinny"
                                             : "auto";
 }
 

@@ -66,7 +66,7 @@ class GemmTest : public ::testing::TestWithParam<std::string> {
   }
 
   std::vector<GemmUnit> Units() const {
-    std::vector<GemmUnit> units = {GemmUnit::kTile};
+    std::vector<GemmUnit> units = {GemmUnit::kTile, GemmUnit::kSkinny};
     if (modules_.Find("gemm", "gemm_warpgroup").ok()) {
       units.push_back(GemmUnit::kWarpgroup);
       units.push_back(GemmUnit::kWarpgroupWide);
@@ -75,6 +75,7 @@ class GemmTest : public ::testing::TestWithParam<std::string> {
   }
   void ExpectOnAllUnits(GemmCase c) {
     for (const GemmUnit unit : Units()) {
+      if (unit == GemmUnit::kSkinny && (c.n_experts > 0 || c.tokens > 64)) continue;
       c.options.unit = unit;
       ASSERT_NO_FATAL_FAILURE(Expect(c));
     }
@@ -320,8 +321,12 @@ void GemmTest::Expect(const GemmCase& c) {
 }
 
 TEST_P(GemmTest, EveryType) {
-  for (const DType type : testing::WeightTypes())
-    ASSERT_NO_FATAL_FAILURE(Expect({{type}, {36}, TestColumns(type, 100), 11}));
+  for (const DType type : testing::WeightTypes()) {
+    GemmCase c{{type}, {36}, TestColumns(type, 100), 11};
+    ASSERT_NO_FATAL_FAILURE(Expect(c));
+    c.options.unit = GemmUnit::kTile;  // unpacked
+    ASSERT_NO_FATAL_FAILURE(Expect(c));
+  }
 }
 
 TEST_P(GemmTest, Shapes) {
@@ -332,6 +337,11 @@ TEST_P(GemmTest, Shapes) {
                                             {512, 63, 200},
                                             {6, 1100, 70}}) {
     ASSERT_NO_FATAL_FAILURE(ExpectOnAllUnits({{DType::kF32}, {n_out}, cols, tokens}));
+  }
+  for (const int64_t tokens : {17, 32, 33, 64}) {  // parts of k, both sizes of few rows
+    GemmCase c{{DType::kQ4_K}, {150}, 1280, tokens};
+    c.options.unit = GemmUnit::kSkinny;
+    ASSERT_NO_FATAL_FAILURE(Expect(c));
   }
   // Odd rows of the output.
   ASSERT_NO_FATAL_FAILURE(Expect({{DType::kF16}, {131}, 96, 33}));

@@ -18,6 +18,7 @@ constexpr int64_t kAlign = 256;
 constexpr uint32_t kWideColumns = 2 * kGemmColumns;
 constexpr uint32_t kThreads = 256;
 constexpr uint32_t kMagnitudeBlocks = 256;
+constexpr uint32_t kTileBlocks = 4;  // of gemm_tile on a multiprocessor
 constexpr uint32_t kGroupThreads = 1024;
 // As in ops/gemm_warpgroup.h.
 constexpr uint32_t kWarpgroupThreads = 288;
@@ -161,6 +162,8 @@ Layout LayoutOf(const Sizes& s, const GemmOptions& options) {
   l.weight_bytes =
       std::min(s.n_experts * s.Columns(kWideColumns) * s.ColumnBytes(),
                std::max(options.weight_bytes, int64_t{kWideColumns} * s.ColumnBytes()));
+  // The sums of a few rows lie there too.
+  l.weight_bytes = std::max(l.weight_bytes, kMaxSkinnyRows * s.Columns(kWideColumns) * 4);
   l.weights = take(l.weight_bytes);
   return l;
 }
@@ -189,6 +192,7 @@ struct Unit {
 
 struct Kernels {
   Kernel pack_rows, group_rows, unpack, magnitude, magnitude_join, glu;
+  Kernel skinny_32, skinny_64, skinny_finish;
   Unit tile, warpgroup, wide;  // columns 0: the device has none
 };
 
@@ -213,11 +217,13 @@ Result<Kernels> FindKernels(const BindContext& context, const Sizes& s) {
   ROCFORGE_ASSIGN_OR_RETURN(k.pack_rows, modules.Find("pack_rows", "pack_rows"));
   ROCFORGE_ASSIGN_OR_RETURN(k.group_rows, modules.Find("pack_rows", "group_rows"));
   ROCFORGE_ASSIGN_OR_RETURN(k.unpack, modules.Find("unpack", "unpack"));
+  ROCFORGE_ASSIGN_OR_RETURN(k.skinny_32, modules.Find("gemm_skinny", "gemm_skinny_32"));
+  ROCFORGE_ASSIGN_OR_RETURN(k.skinny_64, modules.Find("gemm_skinny", "gemm_skinny_64"));
+  ROCFORGE_ASSIGN_OR_RETURN(k.skinny_finish, modules.Find("gemm_skinny", "gemm_skinny_finish"));
   ROCFORGE_ASSIGN_OR_RETURN(k.magnitude, modules.Find("unpack", "weight_magnitude"));
   ROCFORGE_ASSIGN_OR_RETURN(k.magnitude_join, modules.Find("unpack", "weight_magnitude_join"));
   ROCFORGE_ASSIGN_OR_RETURN(k.glu, modules.Find("elementwise", "elementwise_glu"));
   const bool glu = s.fused_glu();
-  constexpr uint32_t kTileBlocks = 4;
   ROCFORGE_ASSIGN_OR_RETURN(
       k.tile, FindUnit(context, "gemm_tile", glu, kGemmColumns, kThreads, 0, kTileBlocks));
   bool even = true;  // the warpgroup kernels store two columns at once
@@ -256,6 +262,8 @@ struct Gemm {
   Status Prepare(const Stream& stream, uint32_t n_rows, const GemmArgs& args) const;
   Status Unpack(const Stream& stream, const GemmArgs& args, int64_t columns) const;
   Status Multiply(const Stream& stream, const Unit& unit, GemmArgs args, int64_t columns) const;
+  Status MultiplyFew(const Stream& stream, GemmArgs args) const;
+  Status MultiplyMany(const Stream& stream, const Unit& unit, GemmArgs args) const;
   Status Enqueue(const Stream& stream, const StepShape& shape) const;
   Status TakeMagnitudes(const Stream& stream) const;
 };
@@ -277,6 +285,7 @@ const Unit& Gemm::Choose(int64_t row_tiles) const {
     case GemmUnit::kWarpgroupWide:
       return kernels.wide;
     case GemmUnit::kAuto:
+    case GemmUnit::kSkinny:
       break;
   }
   if (kernels.wide.columns == 0) return kernels.tile;
@@ -395,12 +404,43 @@ Status Gemm::Multiply(const Stream& stream, const Unit& chosen, GemmArgs args,
   return stream.Launch(chosen.kernel, shape, &args);
 }
 
-Status Gemm::Enqueue(const Stream& stream, const StepShape& shape) const {
-  const int64_t n_rows = rows.At(shape);
-  if (n_rows == 0) return {};
-  const Unit& chosen = Choose(sizes.RowTiles(n_rows));
-  GemmArgs args = StepArgs(static_cast<uint32_t>(n_rows), chosen);
-  ROCFORGE_RETURN_IF_ERROR(Prepare(stream, static_cast<uint32_t>(n_rows), args));
+// Straight from the packed weights: parts of k, enough of them for three blocks on a
+// multiprocessor, and a launch that adds them up.
+Status Gemm::MultiplyFew(const Stream& stream, GemmArgs args) const {
+  SkinnyArgs few{};
+  few.n_weights = product.n_weights;
+  uint32_t column = 0;
+  for (uint32_t i = 0; i < product.n_weights; ++i) {
+    few.weight[i] = product.weight[i];
+    few.magnitude[i] = args.w_magnitude[i];
+    few.first_column[i] = args.first_column[i] = column;
+    column += static_cast<uint32_t>(RoundUp(args.n_out[i], kGemmColumns));
+  }
+  few.x = args.x;
+  few.x_stride = args.x_stride;
+  few.partial = At<float>(layout.weights);
+  few.n_rows = args.n_rows;
+  few.n_columns = column;
+  few.n_k_tiles = args.n_k_tiles;
+  const uint32_t column_tiles = column / kGemmColumns;
+  const uint32_t stages = CeilDiv(args.n_k_tiles, 2);
+  const int64_t fit = layout.weight_bytes / (int64_t{4} * args.n_rows * column);
+  const int64_t wanted = CeilDiv(3 * kernels.tile.blocks / kTileBlocks, column_tiles);
+  const auto parts = static_cast<uint32_t>(std::min({int64_t{stages}, fit, wanted}));
+  few.k_tiles_per_part = 2 * CeilDiv(stages, parts);
+  SkinnyFinishArgs finish{};
+  finish.gemm = args;
+  finish.partial = few.partial;
+  finish.n_parts = CeilDiv(args.n_k_tiles, few.k_tiles_per_part);
+  finish.n_columns = column;
+  ROCFORGE_RETURN_IF_ERROR(stream.Launch(args.n_rows <= 32 ? kernels.skinny_32 : kernels.skinny_64,
+                                         {column_tiles, finish.n_parts, kThreads, false}, &few));
+  const auto columns = static_cast<uint64_t>(args.glu != 0 ? args.n_out[0] : column);
+  return stream.Launch(kernels.skinny_finish,
+                       {CeilDiv(columns, kThreads), args.n_rows, kThreads, false}, &finish);
+}
+
+Status Gemm::MultiplyMany(const Stream& stream, const Unit& chosen, GemmArgs args) const {
   // Several whole experts at once where they fit, else some columns of one.
   const int64_t all = sizes.Columns(chosen.columns);
   const int64_t fit = layout.weight_bytes / sizes.ColumnBytes() / chosen.columns * chosen.columns;
@@ -417,6 +457,18 @@ Status Gemm::Enqueue(const Stream& stream, const StepShape& shape) const {
       ROCFORGE_RETURN_IF_ERROR(Multiply(stream, chosen, args, columns));
     }
   }
+  return {};
+}
+
+Status Gemm::Enqueue(const Stream& stream, const StepShape& shape) const {
+  const int64_t n_rows = rows.At(shape);
+  if (n_rows == 0) return {};
+  const bool few = !sizes.experts && n_rows <= kMaxSkinnyRows &&
+                   (unit == GemmUnit::kAuto || unit == GemmUnit::kSkinny);
+  const Unit& chosen = Choose(sizes.RowTiles(n_rows));
+  const GemmArgs args = StepArgs(static_cast<uint32_t>(n_rows), chosen);
+  ROCFORGE_RETURN_IF_ERROR(Prepare(stream, static_cast<uint32_t>(n_rows), args));
+  ROCFORGE_RETURN_IF_ERROR(few ? MultiplyFew(stream, args) : MultiplyMany(stream, chosen, args));
   if (!sizes.erf) return {};
   const uint64_t n = static_cast<uint64_t>(n_rows * sizes.n_out[0]);
   const GluArgs glu{args.out[0],

@@ -17,6 +17,7 @@ enum class GemmUnit : uint8_t {
   kTile,           // every device: 128 x 128 sums of a block by the wave's matrix unit
   kWarpgroup,      // sm_90a: 128 x 128, two blocks on a multiprocessor; outputs have even columns
   kWarpgroupWide,  // sm_90a: 128 x 256
+  kSkinny,         // every device: at most 64 rows, from packed weights; no experts
 };
 
 struct GemmOptions {

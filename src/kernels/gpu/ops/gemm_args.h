@@ -67,6 +67,30 @@ struct GemmArgs {
   float out_scale;
 };
 
+// The product of a few rows straight from packed weights: sums of parts of k, which a second launch
+// adds up and finishes. Virtual columns as above, block tiles of kGemmColumns, glu without turns.
+inline constexpr uint32_t kMaxSkinnyRows = 64;
+struct SkinnyArgs {
+  Weight weight[kMaxGemmWeights];
+  const uint32_t* magnitude[kMaxGemmWeights];
+  uint32_t first_column[kMaxGemmWeights];
+  uint32_t n_weights;
+  const void* x;  // tiles
+  uint64_t x_stride;
+  float* partial;      // [parts of k, n_rows, n_columns]
+  uint32_t n_rows;     // at most kMaxSkinnyRows
+  uint32_t n_columns;  // virtual
+  uint32_t n_k_tiles;
+  uint32_t k_tiles_per_part;  // even; y of the grid counts the parts
+};
+
+struct SkinnyFinishArgs {
+  GemmArgs gemm;
+  const float* partial;
+  uint32_t n_parts;
+  uint32_t n_columns;
+};
+
 // Writes rows [row_begin, row_begin + n_rows) of experts [expert_begin, expert_end) as tiles. Row r
 // goes to tile row column(r) - column_begin, where column(r) is first_column + r, or with
 // glu_part 0 or 1 the virtual column of gate or up.

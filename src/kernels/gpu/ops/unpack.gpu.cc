@@ -5,7 +5,7 @@
 //   eight lanes write one row of a tile, 128 bytes.
 #include "kernels/gpu/ops/gemm_args.h"
 #include "kernels/gpu/ops/gemm_scale.h"
-#include "kernels/gpu/ops/unit.h"
+#include "kernels/gpu/ops/unpack_unit.h"
 #include "kernels/gpu/port/tile.h"
 #include "kernels/gpu/wave/reduce.h"
 
@@ -24,37 +24,6 @@ struct UnpackShared {
 RF_DEVICE uint32_t SharedChunk(uint32_t unit, uint32_t chunk) {
   return chunk ^ (unit / 2 % kUnitChunks);
 }
-
-// q - 128 for byte i of q: the byte becomes the last of the fraction of 2^23.
-RF_DEVICE float ByteBelow128(uint32_t q, uint32_t i) {
-  return BitCast<float>(LookUp8(q, 0x4B000000u, 0x7440u | i)) - 8388736.0f;
-}
-
-// A functor with RF_MEMBER, because lambdas are not inlined for sure.
-struct LoadScaled {
-  const Weight& weight;
-  const uint8_t* row;
-  uint32_t unit;
-  float scale;
-  float (&v)[gpu::kUnit];
-
-  template <uint32_t kType>
-  RF_MEMBER void operator()() const {
-    if constexpr (IsFloatType(kType)) {
-      LoadFloats<kType>(weight, row, unit, v);
-      RF_UNROLL
-      for (uint32_t i = 0; i < gpu::kUnit; ++i) v[i] *= scale;
-    } else {
-      const Unit u = LoadUnit<kType>(weight, row, unit);
-      RF_UNROLL
-      for (uint32_t i = 0; i < gpu::kUnit; ++i) {
-        const float q = ByteBelow128(static_cast<uint32_t>(u.q[i / 4]) ^ 0x80808080u, i % 4);
-        const float s = u.scale[i / 16] * scale;
-        v[i] = HasOffset(kType) ? Fma(s, q, u.offset[i / 16] * scale) : s * q;
-      }
-    }
-  }
-};
 
 // The virtual column of a row (gemm_args.h), less that of the tiles' first row.
 RF_DEVICE uint64_t TileRowOf(const gpu::UnpackArgs& args, uint32_t row) {

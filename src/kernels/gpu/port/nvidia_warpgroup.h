@@ -2,10 +2,6 @@
 // sm_90a). See warpgroup.h.
 #pragma once
 
-#define RF_KERNEL_RESIDENT(name, Args, max_threads, n_blocks)                                   \
-  extern "C" __attribute__((global)) __attribute__((launch_bounds(max_threads, n_blocks))) void \
-  name(const Args args)
-
 namespace rocforge::port {
 
 extern __attribute__((shared, aligned(1024))) char rocforge_shared_large[];

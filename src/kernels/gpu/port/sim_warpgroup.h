@@ -2,8 +2,6 @@
 // warpgroup.h.
 #pragma once
 
-#define RF_KERNEL_RESIDENT(name, Args, max_threads, n_blocks) RF_KERNEL(name, Args, max_threads)
-
 namespace rocforge::port {
 
 template <typename T>

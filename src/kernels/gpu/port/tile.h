@@ -26,6 +26,9 @@
 //
 //   uint32_t HalfPair(low, high)  FloatToHalf of both, low in the lower half.
 //
+// RF_KERNEL_RESIDENT(name, Args, max_threads, n_blocks) is RF_KERNEL for kernels that want many
+// registers; the compiler leaves room for n_blocks blocks on an NVIDIA multiprocessor.
+//
 // RF_UNROLL before a for loop over register arrays unrolls it whole, so that their indices are
 // constants.
 #pragma once
@@ -36,6 +39,14 @@
 #define RF_UNROLL _Pragma("clang loop unroll(full)")
 #else
 #define RF_UNROLL
+#endif
+
+#if defined(__NVPTX__)
+#define RF_KERNEL_RESIDENT(name, Args, max_threads, n_blocks)                                   \
+  extern "C" __attribute__((global)) __attribute__((launch_bounds(max_threads, n_blocks))) void \
+  name(const Args args)
+#else
+#define RF_KERNEL_RESIDENT(name, Args, max_threads, n_blocks) RF_KERNEL(name, Args, max_threads)
 #endif
 
 namespace rocforge::port {

@@ -5,8 +5,6 @@
 //   T& SharedLarge<T>()          the block's single shared object instead of SharedBlock's; up to
 //   224
 //     KiB, aligned to 1024 bytes. The launch passes sizeof(T) as shared_bytes.
-//   RF_KERNEL_RESIDENT(name, Args, max_threads, n_blocks)   as RF_KERNEL; the compiler leaves room
-//     for n_blocks blocks on a multiprocessor.
 //   void GiveRegisters<N>(), void TakeRegisters<N>()   by a whole warpgroup, once: from here on its
 //     threads have N registers (a multiple of 8), fewer or more than the kernel began with. Only in
 //     kernels with RF_KERNEL_RESIDENT whose warpgroups take separate branches for good.

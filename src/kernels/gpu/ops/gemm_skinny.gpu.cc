@@ -1,0 +1,229 @@
+// y_i = x w_i^T for 9 to 64 rows of x, from packed weights (gemm_args.h: SkinnyArgs). A block takes
+// 128 rows of w and a part of k. While a stage (128 columns: two units of w for each thread) is
+// decoded to f16 in shared memory and multiplied, the bits of the next are on their way.
+//   Traffic: the packed weights once; x (2 bytes an element) once per 128 rows of w out of the
+//   cache; partial sums, 4 bytes, written and read once per part.
+#include "kernels/gpu/ops/gemm_epilogue.h"
+#include "kernels/gpu/ops/unpack_unit.h"
+#include "kernels/gpu/port/tile.h"
+
+namespace rocforge::port {
+namespace {
+
+using gpu::SkinnyArgs;
+
+constexpr uint32_t kSkinnyThreads = 256;
+constexpr uint32_t kStageTiles = 2;  // k tiles of a stage
+constexpr uint32_t kStageUnits = 2 * kStageTiles;
+constexpr uint32_t kThreadUnits = gpu::kGemmColumns * kStageUnits / kSkinnyThreads;
+constexpr uint32_t kWaveColumns = gpu::kGemmColumns / (kSkinnyThreads / kWaveSize);
+constexpr uint32_t kSkinnyFragmentsN = kWaveColumns / 16;
+
+template <uint32_t kFragmentsM>
+struct SkinnyShared {
+  U32x4 w[kStageTiles][gpu::kGemmColumns * kTileRowChunks];
+  U32x4 x[kStageTiles][16 * kFragmentsM * kTileRowChunks];
+};
+
+// The weight of a block, picked without a run-time index (gemm_epilogue.h).
+struct SkinnyWeight {
+  Weight weight;
+  const uint32_t* magnitude;
+  uint32_t first_column;
+};
+RF_DEVICE SkinnyWeight WeightOfColumn(const SkinnyArgs& args, uint32_t column) {
+  const bool second = args.n_weights > 1 && column >= args.first_column[1];
+  const bool third = args.n_weights > 2 && column >= args.first_column[2];
+  const auto pick = [=](auto v0, auto v1, auto v2) { return third ? v2 : second ? v1 : v0; };
+  const Weight& w0 = args.weight[0];
+  const Weight& w1 = args.weight[1];
+  const Weight& w2 = args.weight[2];
+  SkinnyWeight w;
+  w.weight.data = pick(w0.data, w1.data, w2.data);
+  w.weight.expert_bytes = 0;
+  w.weight.row_bytes = pick(w0.row_bytes, w1.row_bytes, w2.row_bytes);
+  w.weight.n_rows = pick(w0.n_rows, w1.n_rows, w2.n_rows);
+  w.weight.n_units = pick(w0.n_units, w1.n_units, w2.n_units);
+  RF_UNROLL
+  for (uint32_t i = 0; i < 4; ++i) w.weight.plane[i] = pick(w0.plane[i], w1.plane[i], w2.plane[i]);
+  w.weight.type = pick(w0.type, w1.type, w2.type);
+  w.magnitude = pick(args.magnitude[0], args.magnitude[1], args.magnitude[2]);
+  w.first_column = pick(args.first_column[0], args.first_column[1], args.first_column[2]);
+  return w;
+}
+
+// Unit i of this thread in a stage: four lanes read a row's 128 columns.
+struct UnitPlace {
+  uint32_t row;
+  uint32_t unit;
+};
+RF_DEVICE UnitPlace PlaceOf(uint32_t i) {
+  const uint32_t at = i * kSkinnyThreads + ThreadId();
+  return {at / kStageUnits, at % kStageUnits};
+}
+
+// Decodes a unit into its four chunks of a tile's row, eight weights at a time: few registers.
+struct StoreBits {
+  const Weight& weight;
+  const uint8_t* source;
+  uint32_t unit;
+  const RawUnit& raw;
+  float scale;
+  U32x4* tile;
+  uint32_t row;
+  uint32_t chunk;
+
+  template <uint32_t kType>
+  RF_MEMBER void operator()() const {
+    if constexpr (IsFloatType(kType)) {
+      float v[gpu::kUnit];
+      ScaleBits{weight, source, unit, raw, scale, v}.template operator()<kType>();
+      RF_UNROLL
+      for (uint32_t c = 0; c < 4; ++c) tile[SwizzledChunk(row, chunk + c)] = HalfChunk(v + 8 * c);
+    } else {
+      const Unit u = Decode<kType>(raw);
+      RF_UNROLL
+      for (uint32_t c = 0; c < 4; ++c) {
+        float v[8];
+        RF_UNROLL
+        for (uint32_t i = 0; i < 8; ++i) v[i] = ScaledWeight<kType>(u, 8 * c + i, scale);
+        tile[SwizzledChunk(row, chunk + c)] = HalfChunk(v);
+      }
+    }
+  }
+};
+
+struct SkinnyBlock {
+  SkinnyWeight w;
+  uint32_t first_row;  // of w
+  float scale;
+
+  RF_MEMBER bool Has(UnitPlace place, uint32_t stage_unit) const {
+    return first_row + place.row < w.weight.n_rows && stage_unit + place.unit < w.weight.n_units;
+  }
+  RF_MEMBER const uint8_t* Row(UnitPlace place) const {
+    return w.weight.data + uint64_t{first_row + place.row} * w.weight.row_bytes;
+  }
+  RF_MEMBER void Load(RawUnit (&raw)[kThreadUnits], uint32_t stage_unit) const {
+    RF_UNROLL
+    for (uint32_t i = 0; i < kThreadUnits; ++i) {
+      const UnitPlace place = PlaceOf(i);
+      raw[i] = RawUnit{};
+      if (Has(place, stage_unit))
+        DispatchType(w.weight.type,
+                     LoadBits{w.weight, Row(place), stage_unit + place.unit, raw[i]});
+    }
+  }
+  template <typename Shared>
+  RF_MEMBER void Store(const RawUnit (&raw)[kThreadUnits], uint32_t stage_unit,
+                       Shared& shared) const {
+    RF_UNROLL
+    for (uint32_t i = 0; i < kThreadUnits; ++i) {
+      const UnitPlace place = PlaceOf(i);
+      U32x4* tile = shared.w[place.unit / 2];
+      const uint32_t chunk = place.unit % 2 * 4;
+      if (Has(place, stage_unit)) {
+        DispatchType(w.weight.type, StoreBits{w.weight, Row(place), stage_unit + place.unit, raw[i],
+                                              scale, tile, place.row, chunk});
+        continue;
+      }
+      RF_UNROLL
+      for (uint32_t c = 0; c < 4; ++c)
+        StoreChunk(tile + SwizzledChunk(place.row, chunk + c), TileChunk{});
+    }
+  }
+};
+
+// x of the grid: block tiles of virtual columns; y: parts of k.
+template <uint32_t kFragmentsM>
+RF_DEVICE void SkinnyGemm(const SkinnyArgs& args) {
+  auto& shared = SharedBlock<SkinnyShared<kFragmentsM>>();
+  constexpr uint32_t kRows = 16 * kFragmentsM;
+  const uint32_t column = BlockId() * gpu::kGemmColumns;
+  SkinnyBlock block;
+  block.w = WeightOfColumn(args, column);
+  block.first_row = column - block.w.first_column;
+  block.scale = ScaleToHalf(*block.w.magnitude);
+  const uint32_t begin = BlockIdY() * args.k_tiles_per_part;
+  const uint32_t part_end = begin + args.k_tiles_per_part;
+  const uint32_t end = part_end < args.n_k_tiles ? part_end : args.n_k_tiles;
+  TileSum sums[kFragmentsM][kSkinnyFragmentsN] = {};
+  RawUnit raw[kThreadUnits];
+  block.Load(raw, 2 * begin);
+  for (uint32_t k = begin; k < end; k += kStageTiles) {
+    block.Store(raw, 2 * k, shared);
+    RF_UNROLL
+    for (uint32_t t = 0; t < kStageTiles; ++t) {
+      if (k + t >= end) continue;
+      const U32x4* x = static_cast<const U32x4*>(args.x) + (k + t) * args.x_stride * kTileRowChunks;
+      for (uint32_t i = ThreadId(); i < kRows * kTileRowChunks; i += kSkinnyThreads)
+        StoreChunk(shared.x[t] + i, LoadChunk(x + i));
+    }
+    BlockBarrier();
+    if (k + kStageTiles < end) block.Load(raw, 2 * (k + kStageTiles));
+    for (uint32_t t = 0; t < kStageTiles; ++t) {
+      if (k + t >= end) continue;
+      RF_UNROLL
+      for (uint32_t chunk = 0; chunk < kTileRowChunks; chunk += 2) {
+        TileB b[kSkinnyFragmentsN];
+        RF_UNROLL
+        for (uint32_t n = 0; n < kSkinnyFragmentsN; ++n)
+          LoadTile(b[n], shared.w[t], WaveId() * kWaveColumns + 16 * n, chunk);
+        RF_UNROLL
+        for (uint32_t m = 0; m < kFragmentsM; ++m) {
+          TileA a;
+          LoadTile(a, shared.x[t], 16 * m, chunk);
+          RF_UNROLL
+          for (uint32_t n = 0; n < kSkinnyFragmentsN; ++n) MultiplyTile(sums[m][n], a, b[n]);
+        }
+      }
+    }
+    BlockBarrier();
+  }
+  float* partial = args.partial + uint64_t{BlockIdY()} * args.n_rows * args.n_columns;
+  RF_UNROLL
+  for (uint32_t m = 0; m < kFragmentsM; ++m) {
+    RF_UNROLL
+    for (uint32_t i = 0; i < kTileValues; ++i) {
+      const uint32_t row = 16 * m + TileRow(i);
+      if (row >= args.n_rows) continue;
+      const uint64_t at =
+          uint64_t{row} * args.n_columns + column + WaveId() * kWaveColumns + TileColumn(i);
+      RF_UNROLL
+      for (uint32_t n = 0; n < kSkinnyFragmentsN; ++n) partial[at + 16 * n] = sums[m][n].v[i];
+    }
+  }
+}
+
+}  // namespace
+
+RF_KERNEL_RESIDENT(gemm_skinny_32, gpu::SkinnyArgs, 256, 2) { SkinnyGemm<2>(args); }
+RF_KERNEL_RESIDENT(gemm_skinny_64, gpu::SkinnyArgs, 256, 2) { SkinnyGemm<4>(args); }
+
+// x of the grid: virtual columns (of weight 0 with glu); y: rows.
+RF_KERNEL(gemm_skinny_finish, gpu::SkinnyFinishArgs, 256) {
+  const GemmArgs& gemm = args.gemm;
+  const uint32_t row = BlockIdY();
+  GemmTile tile{};
+  tile.column = BlockId() * BlockDim() + ThreadId();
+  const GemmWeight weight = gemm.glu != 0 ? WeightAt(gemm, 0) : WeightOf(gemm, tile);
+  const uint32_t column = tile.column - weight.first_column;
+  if (column >= weight.n_out) return;
+  const auto total = [&](uint32_t virtual_column) {
+    float sum = 0.0f;
+    for (uint32_t p = 0; p < args.n_parts; ++p)
+      sum += args.partial[(uint64_t{p} * gemm.n_rows + row) * args.n_columns + virtual_column];
+    return sum;
+  };
+  const RowOut out = RowFrom(gemm, tile, weight, row, row, column);
+  if (gemm.glu == 0) {
+    weight.out[out.at] = out.Finish(total(tile.column), 0);
+    return;
+  }
+  const GemmWeight up_weight = WeightAt(gemm, 1);
+  const RowOut up = RowFrom(gemm, tile, up_weight, row, row, column);
+  weight.out[out.at] = Gated(gemm.gate, out.Linear(total(column), 0),
+                             up.Linear(total(up_weight.first_column + column), 0));
+}
+
+}  // namespace rocforge::port
