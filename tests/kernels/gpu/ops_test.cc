@@ -42,6 +42,21 @@ TEST_P(OpsTest, Norm) {
   }
 }
 
+// Sizes of every kernel that a launcher may choose, full and with idle threads.
+TEST_P(OpsTest, NormOfManySizes) {
+  for (const op::NormKind kind : {op::NormKind::kRms, op::NormKind::kLayer}) {
+    for (const int64_t cols : {4, 36, 127, 2048, 2052, 5120, 8196, 16384, 16388}) {
+      OpHarness h(GetParam());
+      const auto step = TestStep::Make({{1, 0}, {1, 5}}, 4, h.random());
+      h.AddInput(2, cols, 3.0f);
+      h.AddInput(1, cols);
+      h.AddOutput(2, cols);
+      h.ExpectAgreement(op::Norm{kind, 1e-5f, 0, true, false}, {Unit::kToken, 1}, *step,
+                        kTolerance);
+    }
+  }
+}
+
 TEST_P(OpsTest, Elementwise) {
   const auto run = [&](const op::Params& params, int n_inputs, int in_place) {
     OpHarness h(GetParam());

@@ -45,14 +45,24 @@ RF_DEVICE uint32_t ChainQuery(uint32_t i) { return TileColumn(i); }
 RF_DEVICE uint32_t ChainOther(uint32_t i) { return TileRow(i); }
 RF_DEVICE constexpr uint32_t ChainSlot(uint32_t) { return 0; }
 
+// Pairs of columns, of which one is wanted: whole words need no loads into halves of registers,
+// which wait for the other half.
 RF_DEVICE void LoadTileTransposed(KeyTile& tile, const U32x4* rows, uint32_t row, uint32_t chunk) {
+  typedef uint32_t Word __attribute__((may_alias));
+  typedef uint32_t Words __attribute__((ext_vector_type(kLaneHalves / 2)));
   const uint32_t column = LaneId() % 16;
   const uint32_t first = kLaneHalves == 16 ? row : row + LaneId() / 16 * kLaneHalves;
+  const uint32_t choose = column % 2 != 0 ? 0x07060302u : 0x05040100u;
+  const auto pair_of = [&](uint32_t key) {
+    const U32x4* at = rows + SwizzledChunk(key, chunk + column / 8);
+    return reinterpret_cast<const Word*>(at)[column % 8 / 2];
+  };
+  Words words;
   RF_UNROLL
-  for (uint32_t i = 0; i < kLaneHalves; ++i) {
-    const U32x4* at = rows + SwizzledChunk(first + i, chunk + column / 8);
-    tile.v[i] = reinterpret_cast<const _Float16*>(at)[column % 8];
+  for (uint32_t i = 0; i < kLaneHalves / 2; ++i) {
+    words[i] = __builtin_amdgcn_perm(pair_of(first + 2 * i + 1), pair_of(first + 2 * i), choose);
   }
+  tile.v = BitCast<TileHalves>(words);
 }
 
 RF_DEVICE void MakeChain(ChainTile& p, const TileSum& s) {
@@ -163,6 +173,9 @@ RF_DEVICE void MakeChain(ChainTile& p, const TileSum& s) {
 
 RF_DEVICE constexpr uint32_t ChainSlot(uint32_t i) { return i / kPatchColumns; }
 
+// f16 in shared memory that was written in wider pieces.
+typedef uint16_t TileHalf __attribute__((may_alias));
+
 RF_DEVICE void LoadTileTransposed(KeyTile& tile, const U32x4* rows, uint32_t row, uint32_t chunk) {
   RF_UNROLL
   for (uint32_t c = 0; c < kPatchColumns; ++c) {
@@ -171,7 +184,7 @@ RF_DEVICE void LoadTileTransposed(KeyTile& tile, const U32x4* rows, uint32_t row
     for (uint32_t pair = 0; pair < 8; ++pair) {
       const auto half = [&](uint32_t k) -> uint32_t {
         const U32x4* at = rows + SwizzledChunk(row + k, chunk + column / 8);
-        return reinterpret_cast<const uint16_t*>(at)[column % 8];
+        return reinterpret_cast<const TileHalf*>(at)[column % 8];
       };
       tile.v[c][pair / 4][pair % 4] = half(2 * pair) | half(2 * pair + 1) << 16;
     }
