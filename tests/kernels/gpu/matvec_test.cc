@@ -59,6 +59,11 @@ TEST_P(MatvecTest, MergedWeights) {
     ASSERT_NO_FATAL_FAILURE(h.Expect(
         {{DType::kQ8_0, DType::kF16, DType::kIQ4_XS}, {5, 9, 3}, 256, n_x, {false, true, true}}));
     ASSERT_NO_FATAL_FAILURE(h.Expect({{DType::kQ5_K, DType::kQ6_K}, {8, 1}, 256, n_x}));
+    // One launch for both types, whichever comes first; few rows and more than one a wave.
+    ASSERT_NO_FATAL_FAILURE(
+        h.Expect({{DType::kQ6_K, DType::kQ4_K}, {1, 1}, 512, n_x, {true, false}}));
+    ASSERT_NO_FATAL_FAILURE(
+        h.Expect({{DType::kQ6_K, DType::kQ4_K}, {70, 150}, 256, n_x, {true, true}}));
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/format.h"
@@ -112,13 +113,14 @@ int64_t HalfOfGluBytes(const MatvecCall& p) {
       256);
 }
 
-enum class Kind : uint8_t { kOne, kFloat, kQuantise, kMany, kGlu };
+enum class Kind : uint8_t { kOne, kPair, kFloat, kQuantise, kMany, kGlu };
 
 // One launch, but for what depends on the number of rows.
 struct Launch {
   Kind kind = Kind::kOne;
   Kernel kernel;
   MatvecArgs args{};       // not of kGlu
+  MatvecArgs second{};     // of kPair
   GluArgs glu{};           // of kGlu
   uint32_t half_sums = 0;  // of kQuantise
   bool one_row = false;    // of kFloat: the kernel takes one row of x, not eight
@@ -156,6 +158,7 @@ class LaunchList {
       ROCFORGE_RETURN_IF_ERROR(AddGroup(begin, end));
       begin = end;
     }
+    ROCFORGE_RETURN_IF_ERROR(MergePair());
     if (separate_glu_) {
       Launch launch;
       launch.kind = Kind::kGlu;
@@ -191,6 +194,25 @@ class LaunchList {
       ROCFORGE_RETURN_IF_ERROR(FindKernel(context_, type, "_many", &launch.kernel));
     }
     launches_.push_back(launch);
+    return {};
+  }
+
+  // Two launches of single rows become one where there is a kernel for their types.
+  Status MergePair() {
+    if (launches_.size() != 2 || launches_[0].kind != Kind::kOne ||
+        launches_[1].kind != Kind::kOne || p_.experts) {
+      return {};
+    }
+    if (launches_[0].args.weight[0].type == kWeightQ6_K) std::swap(launches_[0], launches_[1]);
+    if (launches_[0].args.weight[0].type != kWeightQ4_K ||
+        launches_[1].args.weight[0].type != kWeightQ6_K) {
+      return {};
+    }
+    launches_[0].kind = Kind::kPair;
+    launches_[0].second = launches_[1].args;
+    launches_.pop_back();
+    ROCFORGE_ASSIGN_OR_RETURN(launches_[0].kernel,
+                              context_.modules->Find("matvec_pair", "matvec_q4_k_q6_k"));
     return {};
   }
 
@@ -243,6 +265,10 @@ class LaunchList {
   std::vector<Launch> launches_;
 };
 
+uint32_t Rows(const MatvecArgs& args) {
+  return args.weight[0].n_rows + args.weight[1].n_rows + args.weight[2].n_rows;
+}
+
 // Grids for a device.
 class Geometry {
  public:
@@ -261,6 +287,19 @@ class Geometry {
     const uint32_t waves =
         std::clamp(CeilDiv(tasks, per_row), kFewestThreads / wave_, kMostThreads / wave_);
     return {std::min(per_row, CeilDiv(tasks, waves)), n_rows, waves * wave_, false, 0, overlap_};
+  }
+  // The same for two matrices of one row; *first_blocks of them by the bytes of the first.
+  LaunchShape Pair(const MatvecArgs& first, const MatvecArgs& second,
+                   uint32_t* first_blocks) const {
+    const uint32_t tasks = Rows(first) + Rows(second);
+    const double first_bytes = static_cast<double>(Rows(first)) * first.weight[0].row_bytes;
+    const double second_bytes = static_cast<double>(Rows(second)) * second.weight[0].row_bytes;
+    LaunchShape shape = One(tasks, 1);
+    shape.grid_x = std::max(shape.grid_x, 2u);
+    *first_blocks = std::clamp(
+        static_cast<uint32_t>(shape.grid_x * first_bytes / (first_bytes + second_bytes) + 0.5), 1u,
+        shape.grid_x - 1);
+    return shape;
   }
   LaunchShape Quantise(uint32_t cols, uint32_t n_rows) const {
     return {CeilDiv(cols / 4, kQuantiseThreads), n_rows, kQuantiseThreads, false, 0, overlap_};
@@ -288,13 +327,17 @@ Status Enqueue(const Launch& launch, const Geometry& geometry, const Stream& str
                uint32_t n_rows, uint64_t out_cols) {
   MatvecArgs args = launch.args;
   args.n_rows = n_rows;
-  const uint32_t total =
-      args.glu != 0 ? args.weight[0].n_rows
-                    : args.weight[0].n_rows + args.weight[1].n_rows + args.weight[2].n_rows;
+  const uint32_t total = args.glu != 0 ? args.weight[0].n_rows : Rows(args);
   const uint32_t groups = CeilDiv(n_rows, kMaxMatvecColumns);
   switch (launch.kind) {
     case Kind::kOne:
       return stream.Launch(launch.kernel, geometry.One(total, n_rows), &args);
+    case Kind::kPair: {
+      MatvecPairArgs pair{args, launch.second, 0};
+      pair.second.n_rows = n_rows;
+      const LaunchShape shape = geometry.Pair(pair.first, pair.second, &pair.first_blocks);
+      return stream.Launch(launch.kernel, shape, &pair);
+    }
     case Kind::kFloat:
       return stream.Launch(launch.kernel,
                            geometry.Many(args.glu != 0 ? total : CeilDiv(total, kRowsPerWave),

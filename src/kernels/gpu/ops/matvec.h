@@ -35,20 +35,23 @@ namespace {
 using gpu::kMaxMatvecUnits;
 
 // A copy of the type's code book, or a placeholder.
-template <uint32_t kType>
-struct CodesShared {
-  static constexpr uint32_t kEntries = CodeBook<kType>::kEntries;
-  typename CodeBook<kType>::Entry codes[kEntries > 0 ? kEntries : 4];
+template <typename Entry, uint32_t kEntries>
+struct Codes {
+  Entry codes[kEntries > 0 ? kEntries : 4];
 };
-
-// x of one block.
 template <uint32_t kType>
-struct MatvecShared {
+using CodesShared = Codes<typename CodeBook<kType>::Entry, CodeBook<kType>::kEntries>;
+
+// x of one block; the same type for all types of weights without a code book.
+template <typename Book>
+struct SharedWithBook {
   U32x4 low[kMaxMatvecUnits];
   U32x4 high[kMaxMatvecUnits];
   U32x2 aux[kMaxMatvecUnits];
-  CodesShared<kType> book;
+  Book book;
 };
+template <uint32_t kType>
+using MatvecShared = SharedWithBook<CodesShared<kType>>;
 
 // By the whole block; a barrier must follow.
 template <uint32_t kType>
@@ -223,7 +226,6 @@ RF_DEVICE void MatvecOne(const MatvecArgs& args, uint32_t block, uint32_t n_bloc
 template <uint32_t kType>
 RF_DEVICE void MatvecMany(const MatvecArgs& args) {
   LetNextStart();
-  AwaitPrevious();
   constexpr uint32_t kColumns = gpu::kMaxMatvecColumns;
   constexpr uint32_t kRows = 2;
   const Weight& w = args.weight[0];
@@ -243,15 +245,22 @@ RF_DEVICE void MatvecMany(const MatvecArgs& args) {
 #pragma unroll
   for (uint32_t j = 0; j < kRows; ++j)
     t[j] = TaskAt(args, first + j < total ? first + j : first, 0, 0);
+  const auto load = [&](uint32_t unit, RawUnit(&raw)[kRows]) {
+#pragma unroll
+    for (uint32_t j = 0; j < kRows; ++j) raw[j] = LoadRaw<kType>(w, t[j].row, unit);
+  };
+  // One step ahead in registers, the rest of the rows on the way to the second-level cache.
+  RawUnit ahead[kRows];
+  load(LaneId() < w.n_units ? LaneId() : w.n_units - 1, ahead);
+  if (LaneId() < kRows) PrefetchRange(LaneId() == 0 ? t[0].row : t[1].row, w.row_bytes);
+  AwaitPrevious();
   const uint64_t x_bytes = gpu::QuantisedRowBytes(args.cols);
   float sum[kColumns][kRows] = {};
   for (uint32_t unit = LaneId(); unit < w.n_units; unit += kWaveSize) {
-    RawUnit raw[kRows];
-#pragma unroll
-    for (uint32_t j = 0; j < kRows; ++j) raw[j] = LoadRaw<kType>(w, t[j].row, unit);
     Unit units[kRows];
 #pragma unroll
-    for (uint32_t j = 0; j < kRows; ++j) units[j] = Decode<kType>(raw[j], codes);
+    for (uint32_t j = 0; j < kRows; ++j) units[j] = Decode<kType>(ahead[j], codes);
+    if (unit + kWaveSize < w.n_units) load(unit + kWaveSize, ahead);
     uint8_t* at = args.quantised_x + r * x_bytes;
 #pragma unroll
     for (uint32_t c = 0; c < kColumns; ++c) {

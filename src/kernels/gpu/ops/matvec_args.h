@@ -29,4 +29,12 @@ struct MatvecArgs {
   float out_scale;
 };
 
+// Products of two types of weights with the same x in one launch: blocks [0, first_blocks) take
+// `first`, the others `second`.
+struct MatvecPairArgs {
+  MatvecArgs first;
+  MatvecArgs second;
+  uint32_t first_blocks;
+};
+
 }  // namespace rocforge::gpu

@@ -1,0 +1,16 @@
+// Two types of weights that read the same x, in one launch: queries and keys of Q4_K beside values
+// of Q6_K, as half of the layers of a Q4_K_M model have them. See matvec.h.
+#include "kernels/gpu/ops/matvec.h"
+
+namespace rocforge::port {
+
+RF_KERNEL(matvec_q4_k_q6_k, gpu::MatvecPairArgs, 1024) {
+  if (BlockId() < args.first_blocks) {
+    MatvecOne<gpu::kWeightQ4_K, false>(args.first, BlockId(), args.first_blocks);
+  } else {
+    MatvecOne<gpu::kWeightQ6_K, false>(args.second, BlockId() - args.first_blocks,
+                                       GridDim() - args.first_blocks);
+  }
+}
+
+}  // namespace rocforge::port
