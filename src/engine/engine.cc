@@ -14,6 +14,14 @@
 
 namespace rocforge::engine {
 
+namespace {
+
+Status BrokenLogits() {
+  return DataLoss("the logits are not numbers: the model file is damaged, or its values overflow");
+}
+
+}  // namespace
+
 struct Engine::State {
   Loaded loaded;  // file, model, plan, pool, KV memory, executor: in the order of their dependence
   kv::PagePool pages;
@@ -218,9 +226,19 @@ Result<int32_t> Engine::best_token(int32_t row) const {
   const std::span<const int32_t> tokens = state_->loaded.executor->best_tokens();
   const int32_t token =
       tokens.empty() ? exec::BestToken(logits(row)) : tokens[static_cast<size_t>(row)];
-  if (token == exec::kNoBestToken)
-    return DataLoss("the logits are not numbers: the model or its computation is broken");
-  return token;
+  return token == exec::kNoBestToken ? Result<int32_t>(BrokenLogits()) : Result<int32_t>(token);
+}
+
+Result<std::span<const exec::TopToken>> Engine::top_tokens(int32_t row) const {
+  ROCFORGE_CHECK(row >= 0 && row < state_->n_logits);
+  const std::span<const exec::TopToken> all = state_->loaded.executor->top_tokens();
+  ROCFORGE_CHECK(!all.empty());  // the step was run for something else
+  const std::span<const exec::TopToken> top =
+      all.subspan(static_cast<size_t>(row) * exec::kTopTokens, exec::kTopTokens);
+  const auto used =
+      std::find_if(top.begin(), top.end(), [](const exec::TopToken& t) { return t.token < 0; });
+  if (used == top.begin()) return BrokenLogits();
+  return top.first(static_cast<size_t>(used - top.begin()));
 }
 
 const EngineCounters& Engine::counters() const { return state_->counters; }

@@ -106,6 +106,9 @@ class Engine {
   int32_t n_logits() const;
   std::span<const float> logits(int32_t row) const;
   Result<int32_t> best_token(int32_t row) const;
+  // If the step was run for them: the tokens with the largest logits, by ascending token, at most
+  // exec::kTopTokens. kDataLoss as best_token.
+  Result<std::span<const exec::TopToken>> top_tokens(int32_t row) const;
 
   const EngineCounters& counters() const;
   exec::StepCounters last_step() const;  // what it asked of the GPU driver

@@ -53,6 +53,34 @@ int32_t BestToken(std::span<const float> logits) {
   return token;
 }
 
+void SelectTopTokens(std::span<const float> logits, std::span<TopToken> top) {
+  const auto before = [](const TopToken& a, const TopToken& b) {
+    return a.logit > b.logit || (a.logit == b.logit && a.token < b.token);
+  };
+  std::fill(top.begin(), top.end(), TopToken{});
+  size_t n = 0;  // entries in use: a heap whose front is the worst of them
+  for (size_t i = 0; i < logits.size(); ++i) {
+    const TopToken t{logits[i], static_cast<int32_t>(i)};
+    if (!(t.logit <= std::numeric_limits<float>::max())) {
+      std::fill(top.begin(), top.end(), TopToken{});
+      top[0].token = kBrokenLogits;
+      return;
+    }
+    if (t.logit == -std::numeric_limits<float>::infinity()) continue;
+    const auto end = [&] { return top.begin() + static_cast<std::ptrdiff_t>(n); };
+    if (n == top.size()) {
+      if (!before(t, top[0])) continue;
+      std::pop_heap(top.begin(), end(), before);
+      top[n - 1] = t;
+    } else {
+      top[n++] = t;
+    }
+    std::push_heap(top.begin(), end(), before);
+  }
+  std::sort(top.begin(), top.begin() + static_cast<std::ptrdiff_t>(n),
+            [](const TopToken& a, const TopToken& b) { return a.token < b.token; });
+}
+
 struct CpuExecutor::State {
   const graph::Plan* plan = nullptr;
   std::vector<op::KvLayer> kv_layers;
@@ -65,6 +93,7 @@ struct CpuExecutor::State {
   int32_t n_outputs = 0;
   Wanted wanted = Wanted::kLogits;
   std::vector<int32_t> best_tokens;  // capacity for the largest step
+  std::vector<TopToken> top_tokens;  // grows to the largest step that asked for them
   OpObserver observer;
 
   op::Operand MakeOperand(graph::ValueId id, const CpuBinding& binding) const {
@@ -174,12 +203,21 @@ Status CpuExecutor::Run(const op::Step& step, Wanted wanted) {
     s.last_cost.ops += cost.ops;
   }
   s.best_tokens.clear();
-  if (wanted == Wanted::kBestTokens) {
+  s.top_tokens.clear();
+  if (wanted != Wanted::kLogits) {
     const std::span<const float> all = s.AllLogits();
     const size_t n_vocab =
         step.n_outputs == 0 ? 0 : all.size() / static_cast<size_t>(step.n_outputs);
-    for (size_t row = 0; row < static_cast<size_t>(step.n_outputs); ++row)
-      s.best_tokens.push_back(BestToken(all.subspan(row * n_vocab, n_vocab)));
+    const auto n_rows = static_cast<size_t>(step.n_outputs);
+    if (wanted == Wanted::kTopTokens) s.top_tokens.resize(n_rows * kTopTokens);
+    for (size_t row = 0; row < n_rows; ++row) {
+      const std::span<const float> logits = all.subspan(row * n_vocab, n_vocab);
+      if (wanted == Wanted::kBestTokens) {
+        s.best_tokens.push_back(BestToken(logits));
+      } else {
+        SelectTopTokens(logits, std::span(s.top_tokens).subspan(row * kTopTokens, kTopTokens));
+      }
+    }
   }
   return {};
 }
@@ -194,6 +232,7 @@ std::span<const float> CpuExecutor::logits() const {
   return state_->wanted == Wanted::kLogits ? state_->AllLogits() : std::span<const float>();
 }
 std::span<const int32_t> CpuExecutor::best_tokens() const { return state_->best_tokens; }
+std::span<const TopToken> CpuExecutor::top_tokens() const { return state_->top_tokens; }
 
 op::Cost CpuExecutor::LastCost() const { return state_->last_cost; }
 void CpuExecutor::SetObserver(OpObserver observer) { state_->observer = std::move(observer); }

@@ -37,6 +37,7 @@ class CpuExecutor final : public Executor {
   Status Run(const op::Step& step, Wanted wanted) override;
   std::span<const float> logits() const override;
   std::span<const int32_t> best_tokens() const override;
+  std::span<const TopToken> top_tokens() const override;
   op::Cost LastCost() const override;
   StepCounters LastCounters() const override { return {}; }
   void SetObserver(OpObserver observer) override;

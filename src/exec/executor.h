@@ -23,12 +23,23 @@ using OpObserver = std::function<void(size_t node, const op::Call& call, int64_t
 enum class Wanted : uint8_t {
   kLogits,      // rows of logits
   kBestTokens,  // only the token with the largest logit of each row
+  kTopTokens,   // only the kTopTokens tokens with the largest logits of each row
 };
+
+inline constexpr size_t kTopTokens = 64;
+struct TopToken {
+  float logit = 0;
+  int32_t token = -1;  // -1: no token
+};
+// The token of a row's first entry if its logits have a NaN or +infinity.
+inline constexpr int32_t kBrokenLogits = -2;
 
 // best_tokens() of a row whose logits have a NaN, an infinity, or nothing but -infinity.
 inline constexpr int32_t kNoBestToken = -1;
 // The same, of one row in the host's memory.
 int32_t BestToken(std::span<const float> logits);
+// What Executor::top_tokens holds for one row in the host's memory; `top` has kTopTokens entries.
+void SelectTopTokens(std::span<const float> logits, std::span<TopToken> top);
 
 // What one step asked of the driver; all zero on the CPU.
 struct StepCounters {
@@ -56,10 +67,13 @@ class Executor {
   Status Run(const op::Step& step) { return Run(step, Wanted::kLogits); }
 
   // Of the last step, valid until the next: logits [n_outputs, n_vocab] if they were wanted, else
-  // empty;
+  // empty.
   virtual std::span<const float> logits() const = 0;
   // [n_outputs] if those were wanted, else empty. Among equal logits the lowest token.
   virtual std::span<const int32_t> best_tokens() const = 0;
+  // [n_outputs, kTopTokens] if those were wanted, else empty: by ascending token, unused entries
+  // last. Among equal logits the lower tokens are taken; -infinity is never.
+  virtual std::span<const TopToken> top_tokens() const = 0;
 
   // Compulsory bytes and operations of the last step, summed over all ops (op::CostOf).
   virtual op::Cost LastCost() const = 0;

@@ -1,6 +1,7 @@
 #include "exec/gpu_executor.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <utility>
 
 #include "base/format.h"
@@ -9,12 +10,19 @@
 #include "exec/graph_cache.h"
 #include "kernels/gpu/launch/best_token.h"
 #include "kernels/gpu/launch/bound_op.h"
+#include "kernels/gpu/ops/top_tokens_args.h"
 #include "kernels/op/check.h"
 
 namespace rocforge::exec {
 namespace {
 
 using gpu::DevicePtr;
+
+// One struct under two names: kernels and their callers share no header.
+static_assert(kTopTokens == gpu::kTopTokens && kBrokenLogits == gpu::kBrokenLogits &&
+              sizeof(TopToken) == sizeof(gpu::TopToken) &&
+              offsetof(TopToken, token) == offsetof(gpu::TopToken, token));
+constexpr int64_t kTopRowBytes = kTopTokens * sizeof(TopToken);
 
 void* AsPointer(DevicePtr p) { return reinterpret_cast<void*>(static_cast<uintptr_t>(p)); }
 
@@ -99,7 +107,9 @@ Result<GpuMemory> EstimateGpuMemory(const graph::Plan& plan, const gpu::Device& 
   memory.scratch = ScratchOf(plan, device);
   memory.step = kInt * (4 * plan.limits.max_tokens + plan.limits.max_outputs +
                         max_sequences * (int64_t{page_table_stride} + 2) + 8 * 16) +
-                gpu::BestTokenPartBytes(plan.limits.max_outputs) + kInt * plan.limits.max_outputs;
+                gpu::BestTokenPartBytes(plan.limits.max_outputs) + kInt * plan.limits.max_outputs +
+                gpu::TopTokensPartBytes(plan.limits.max_outputs) +
+                plan.limits.max_outputs * kTopRowBytes;
   return memory;
 }
 
@@ -112,9 +122,9 @@ struct GpuExecutor::State {
   GpuStep step;
   std::vector<BoundNode> nodes;
   // The step's results: on the device (best tokens only; logits lie in the arena) and pinned.
-  gpu::Buffer best_parts, best_tokens;
-  gpu::PinnedBuffer host_logits, host_tokens;
-  std::unique_ptr<gpu::BoundOp> find_best;
+  gpu::Buffer best_parts, best_tokens, top_parts, top_tokens;
+  gpu::PinnedBuffer host_logits, host_tokens, host_top;
+  std::unique_ptr<gpu::BoundOp> find_best, find_top;
   int64_t n_vocab = 0;
   int32_t page_size = 0;
   bool weights_ready = false;  // the ops have been told
@@ -139,6 +149,7 @@ struct GpuExecutor::State {
   Status BindAll();
   Status Begin(const op::Step& s, Wanted w);
   Status EnqueueAll(const gpu::StepShape& shape) const;
+  Status EnqueueChoice(const gpu::StepShape& shape) const;
   Status EnqueueObserved(const gpu::StepShape& shape);
   Status EnqueueGraph(const gpu::StepShape& shape);
   Status Capture(GraphCache::Entry& entry);
@@ -165,6 +176,11 @@ Status GpuExecutor::State::Allocate() {
   const auto token_bytes = max_outputs * static_cast<int64_t>(sizeof(int32_t));
   ROCFORGE_ASSIGN_OR_RETURN(best_tokens, gpu::Buffer::Allocate(device, token_bytes));
   ROCFORGE_ASSIGN_OR_RETURN(host_tokens, gpu::PinnedBuffer::Allocate(device, token_bytes));
+  ROCFORGE_ASSIGN_OR_RETURN(top_parts,
+                            gpu::Buffer::Allocate(device, gpu::TopTokensPartBytes(max_outputs)));
+  ROCFORGE_ASSIGN_OR_RETURN(top_tokens, gpu::Buffer::Allocate(device, max_outputs * kTopRowBytes));
+  ROCFORGE_ASSIGN_OR_RETURN(host_top,
+                            gpu::PinnedBuffer::Allocate(device, max_outputs * kTopRowBytes));
   ROCFORGE_ASSIGN_OR_RETURN(
       host_logits, gpu::PinnedBuffer::Allocate(
                        device, max_outputs * n_vocab * static_cast<int64_t>(sizeof(float))));
@@ -194,6 +210,9 @@ Status GpuExecutor::State::BindAll() {
   ROCFORGE_ASSIGN_OR_RETURN(
       find_best, gpu::BindBestToken(AddressOf(plan->graph.logits), n_vocab, best_parts.ptr(),
                                     best_tokens.ptr(), context));
+  ROCFORGE_ASSIGN_OR_RETURN(
+      find_top, gpu::BindTopTokens(AddressOf(plan->graph.logits), n_vocab, top_parts.ptr(),
+                                   top_tokens.ptr(), context));
   return {};
 }
 
@@ -243,7 +262,20 @@ Status GpuExecutor::State::EnqueueAll(const gpu::StepShape& shape) const {
     const Status status = nodes[i].op->Enqueue(stream, shape);
     if (!status.ok()) return status.WithContext(plan->graph.nodes[i].name);
   }
-  return wanted == Wanted::kBestTokens ? find_best->Enqueue(stream, shape) : Status();
+  return EnqueueChoice(shape);
+}
+
+// What comes after the ops: the logits as they are, or tokens chosen among them.
+Status GpuExecutor::State::EnqueueChoice(const gpu::StepShape& shape) const {
+  switch (wanted) {
+    case Wanted::kLogits:
+      return {};
+    case Wanted::kBestTokens:
+      return find_best->Enqueue(stream, shape);
+    case Wanted::kTopTokens:
+      return find_top->Enqueue(stream, shape);
+  }
+  return {};
 }
 
 Status GpuExecutor::State::EnqueueObserved(const gpu::StepShape& shape) {
@@ -254,7 +286,7 @@ Status GpuExecutor::State::EnqueueObserved(const gpu::StepShape& shape) {
     if (!status.ok()) return status.WithContext(plan->graph.nodes[i].name);
   }
   ROCFORGE_RETURN_IF_ERROR(stream.Record(events[nodes.size()]));
-  return wanted == Wanted::kBestTokens ? find_best->Enqueue(stream, shape) : Status();
+  return EnqueueChoice(shape);
 }
 
 Status GpuExecutor::State::Capture(GraphCache::Entry& entry) {
@@ -296,9 +328,12 @@ Status GpuExecutor::State::Finish(const op::Step& s) {
     const size_t bytes = rows * static_cast<size_t>(n_vocab) * sizeof(float);
     ROCFORGE_RETURN_IF_ERROR(
         stream.CopyToHost(host_logits.bytes().first(bytes), AddressOf(plan->graph.logits)));
-  } else if (rows > 0) {
+  } else if (rows > 0 && wanted == Wanted::kBestTokens) {
     ROCFORGE_RETURN_IF_ERROR(
         stream.CopyToHost(host_tokens.bytes().first(rows * sizeof(int32_t)), best_tokens.ptr()));
+  } else if (rows > 0) {
+    ROCFORGE_RETURN_IF_ERROR(stream.CopyToHost(
+        host_top.bytes().first(rows * static_cast<size_t>(kTopRowBytes)), top_tokens.ptr()));
   }
   // While the device works.
   last_cost = {};
@@ -374,11 +409,18 @@ std::span<const int32_t> GpuExecutor::best_tokens() const {
           static_cast<size_t>(state_->n_outputs)};
 }
 
+std::span<const TopToken> GpuExecutor::top_tokens() const {
+  if (state_->wanted != Wanted::kTopTokens) return {};
+  return {reinterpret_cast<const TopToken*>(state_->host_top.bytes().data()),
+          static_cast<size_t>(state_->n_outputs) * kTopTokens};
+}
+
 op::Cost GpuExecutor::LastCost() const { return state_->last_cost; }
 StepCounters GpuExecutor::LastCounters() const { return state_->last_counters; }
 int64_t GpuExecutor::arena_bytes() const { return state_->arena.bytes(); }
 int64_t GpuExecutor::scratch_bytes() const {
-  return state_->scratch.bytes() + state_->step.bytes() + state_->best_parts.bytes();
+  return state_->scratch.bytes() + state_->step.bytes() + state_->best_parts.bytes() +
+         state_->top_parts.bytes();
 }
 std::string GpuExecutor::mode() const {
   return state_->mode == GpuMode::kEager ? "eager" : "graph";

@@ -55,6 +55,20 @@ Status Candidates::Load(std::span<const float> logits) {
   return {};
 }
 
+Status Candidates::LoadSome(std::span<const int32_t> ids, std::span<const float> logits) {
+  ROCFORGE_CHECK(ids.size() == logits.size() && ids.size() <= logits_.size());
+  size_ = ids.size();
+  dense_ = false;
+  have_weights_ = false;
+  for (size_t i = 0; i < size_; ++i) {
+    ids_[i] = ids[i];
+    logits_[i] = logits[i];
+    if (!(logits[i] <= kMaxFloat))
+      return DataLoss("the model computed a logit that is no number: the model file is damaged");
+  }
+  return {};
+}
+
 float* Candidates::Find(int32_t id) {
   if (dense_) return &logits_[static_cast<size_t>(id)];
   const auto end = ids_.begin() + static_cast<std::ptrdiff_t>(size_);

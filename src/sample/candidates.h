@@ -20,6 +20,8 @@ class Candidates {
 
   // All tokens with these logits[n_vocab]. kDataLoss if one is NaN or +infinity.
   Status Load(std::span<const float> logits);
+  // Only these tokens, ascending, with their logits. The same errors.
+  Status LoadSome(std::span<const int32_t> ids, std::span<const float> logits);
 
   size_t size() const { return size_; }
   size_t capacity() const { return logits_.size(); }  // n_vocab

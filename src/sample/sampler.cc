@@ -111,8 +111,47 @@ void Sampler::RunKind(SamplerKind kind) {
   }
 }
 
+int32_t TokensNeeded(const SamplerParams& p) {
+  if (p.temperature < kGreedyBelow || p.mirostat != 0 || !p.logit_bias.empty()) return 0;
+  const auto idle = [&](SamplerKind kind) {
+    switch (kind) {
+      case SamplerKind::kPenalties:
+        return p.penalty_last_n == 0 || (p.repetition_penalty == 1.0f &&
+                                         p.presence_penalty == 0.0f && p.frequency_penalty == 0.0f);
+      case SamplerKind::kDry:
+        return p.dry_multiplier == 0.0f;
+      case SamplerKind::kTopNSigma:
+        return p.top_n_sigma <= 0;
+      case SamplerKind::kTopK:
+        return p.top_k <= 0;
+      case SamplerKind::kTypical:
+        return p.typical_p >= 1;
+      case SamplerKind::kTopP:
+        return p.top_p >= 1;
+      case SamplerKind::kMinP:
+        return p.min_p <= 0;
+      case SamplerKind::kXtc:
+        return p.xtc_probability <= 0 || p.xtc_threshold > 0.5f;
+      case SamplerKind::kTemperature:
+        return p.temperature == 1;
+    }
+    return false;
+  };
+  const auto first = std::find_if_not(p.order.begin(), p.order.end(), idle);
+  return first != p.order.end() && *first == SamplerKind::kTopK ? p.top_k : 0;
+}
+
 Result<int32_t> Sampler::Sample(std::span<const float> logits) {
   ROCFORGE_RETURN_IF_ERROR(candidates_.Load(logits));
+  return Choose();
+}
+
+Result<int32_t> Sampler::SampleAmong(std::span<const int32_t> ids, std::span<const float> logits) {
+  ROCFORGE_RETURN_IF_ERROR(candidates_.LoadSome(ids, logits));
+  return Choose();
+}
+
+Result<int32_t> Sampler::Choose() {
   for (const auto& [token, bias] : params_.logit_bias) {
     float* logit = candidates_.Find(token);
     *logit = std::min(*logit + bias, std::numeric_limits<float>::max());

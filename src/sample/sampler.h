@@ -84,6 +84,10 @@ struct SamplerParams {
 // kInvalidArgument, naming the parameter, its value and what is allowed.
 Status Validate(const SamplerParams& params, int64_t n_vocab);
 
+// How many of the tokens with the largest logits decide everything: top_k, where nothing before it
+// in the chain changes or drops anything. 0: all tokens are needed.
+int32_t TokensNeeded(const SamplerParams& params);
+
 // Ids in [0, n_vocab) whose text contains one of `texts`. text_of(id) is called once for each.
 std::vector<int32_t> TokensContaining(std::span<const std::string> texts, int64_t n_vocab,
                                       const std::function<std::string(int32_t)>& text_of);
@@ -118,6 +122,9 @@ class Sampler {
   // it is on. No allocation unless it fails: kDataLoss if a logit is NaN or +infinity (the model or
   // its computation is broken), kFailedPrecondition if every token has -infinity.
   Result<int32_t> Sample(std::span<const float> logits);
+  // The same, bit for bit, from the TokensNeeded(params()) tokens (or more) with the largest logits
+  // alone, by ascending id; among equal logits the lower ids.
+  Result<int32_t> SampleAmong(std::span<const int32_t> ids, std::span<const float> logits);
 
   // Valid until the next call of Sample.
   CandidateView candidates() const {
@@ -132,6 +139,7 @@ class Sampler {
  private:
   Sampler(const SamplerParams& params, int64_t n_vocab, int64_t max_history,
           std::span<const int32_t> dry_breakers);
+  Result<int32_t> Choose();
   void Penalize();
   void RunKind(SamplerKind kind);
 

@@ -1,6 +1,7 @@
 #include "session/session.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <limits>
 #include <utility>
@@ -47,13 +48,19 @@ double GenerateStats::decode_bytes_per_second() const { return Rate(decode_bytes
 namespace {
 
 // Whether Sampler::Sample would give the token with the largest logit as the model computed it.
-bool TakesBestToken(const GenerateRequest& request, const text::Tokenizer& tokenizer) {
+bool TakesBestToken(const sample::SamplerParams& p) {
   constexpr float kGreedy = 1e-6f;  // as Sampler::Sample
-  const sample::SamplerParams& p = request.sampling;
-  return request.logprobs == 0 && p.temperature < kGreedy && p.logit_bias.empty() &&
-         p.repetition_penalty == 1.0f && p.presence_penalty == 0.0f &&
-         p.frequency_penalty == 0.0f && p.dry_multiplier == 0.0f &&
-         tokenizer.suppressed_tokens().empty();
+  return p.temperature < kGreedy && p.logit_bias.empty() && p.repetition_penalty == 1.0f &&
+         p.presence_penalty == 0.0f && p.frequency_penalty == 0.0f && p.dry_multiplier == 0.0f;
+}
+
+// What a GPU need send back of each row of logits. `params` has the model's suppressed tokens too.
+exec::Wanted WantedOf(const GenerateRequest& request, const sample::SamplerParams& params) {
+  if (request.logprobs > 0) return exec::Wanted::kLogits;
+  if (TakesBestToken(params)) return exec::Wanted::kBestTokens;
+  const int32_t needed = sample::TokensNeeded(params);
+  return needed > 0 && static_cast<size_t>(needed) <= exec::kTopTokens ? exec::Wanted::kTopTokens
+                                                                       : exec::Wanted::kLogits;
 }
 
 }  // namespace
@@ -176,8 +183,7 @@ Result<GenerateOutcome> Session::Generate(const GenerateRequest& request,
               tokenizer, {.special = request.show_special, .strip_leading_space = begins_text}),
           .stops = std::move(stops),
           .start = start};
-  if (model_->engine().on_gpu() && TakesBestToken(request, tokenizer))
-    run.wanted = exec::Wanted::kBestTokens;
+  if (model_->engine().on_gpu()) run.wanted = WantedOf(request, run.sampler.params());
   if (request.context_shift) {
     const size_t wanted =
         request.n_keep < 0 ? request.prompt.size() : static_cast<size_t>(request.n_keep);
@@ -294,8 +300,23 @@ Result<int32_t> Session::NextToken(Run& run) const {
   // The last row: a step with all logits has one for each of its tokens.
   const engine::Engine& engine = model_->engine();
   const int32_t row = engine.n_logits() - 1;
-  return run.wanted == exec::Wanted::kBestTokens ? engine.best_token(row)
-                                                 : run.sampler.Sample(engine.logits(row));
+  switch (run.wanted) {
+    case exec::Wanted::kLogits:
+      return run.sampler.Sample(engine.logits(row));
+    case exec::Wanted::kBestTokens:
+      return engine.best_token(row);
+    case exec::Wanted::kTopTokens:
+      break;
+  }
+  ROCFORGE_ASSIGN_OR_RETURN(const std::span<const exec::TopToken> top, engine.top_tokens(row));
+  std::array<int32_t, exec::kTopTokens> ids;
+  std::array<float, exec::kTopTokens> logits;
+  for (size_t t = 0; t < top.size(); ++t) {
+    ids[t] = top[t].token;
+    logits[t] = top[t].logit;
+  }
+  return run.sampler.SampleAmong(std::span(ids).first(top.size()),
+                                 std::span(logits).first(top.size()));
 }
 
 bool Session::EndsWith(Run& run, int32_t id) const {

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <random>
 #include <utility>
 #include <vector>
@@ -234,6 +235,53 @@ TEST_P(GpuExecutorTest, BestTokensInsteadOfLogits) {
   }
   s.Clear();
   t.Clear();
+}
+
+// The toy vocabulary is smaller than what is kept: nothing may be missing, and nothing doubled.
+TEST_P(GpuExecutorTest, TopTokensInsteadOfLogits) {
+  Twins twins(GetParam(), {}, GpuMode::kAuto);
+  kv::SequencePages s = twins.NewSequence();
+  kv::SequencePages t = twins.NewSequence();
+  for (int32_t i = 0; i < 3; ++i) {
+    const op::Step& step = twins.Build({&s, &t}, {{i}, {i + 3}});
+    ASSERT_OK(twins.gpu().Run(step));
+    const std::span<const float> logits = twins.gpu().logits();
+    const size_t n_vocab = logits.size() / 2;
+    std::vector<TopToken> expected(2 * kTopTokens);
+    for (size_t row = 0; row < 2; ++row)
+      SelectTopTokens(logits.subspan(row * n_vocab, n_vocab),
+                      std::span(expected).subspan(row * kTopTokens, kTopTokens));
+    ASSERT_OK(twins.gpu().Run(step, Wanted::kTopTokens));
+    const std::span<const TopToken> got = twins.gpu().top_tokens();
+    ASSERT_EQ(got.size(), expected.size());
+    for (size_t j = 0; j < got.size(); ++j) {
+      ASSERT_EQ(got[j].token, expected[j].token) << j;
+      ASSERT_EQ(got[j].logit, expected[j].logit) << j;
+    }
+    EXPECT_EQ(got[n_vocab - 1].token, static_cast<int32_t>(n_vocab) - 1);
+    EXPECT_EQ(got[n_vocab].token, -1);
+    EXPECT_TRUE(twins.gpu().logits().empty());
+    EXPECT_EQ(twins.gpu().LastCounters().bytes_to_host, 2 * 64 * 8);
+    ASSERT_OK(twins.cpu().Run(step, Wanted::kTopTokens));
+    EXPECT_EQ(twins.cpu().top_tokens().size(), expected.size());
+  }
+  s.Clear();
+  t.Clear();
+}
+
+TEST(SelectTopTokens, KeepsTheLargestAndTheLowerAmongEquals) {
+  std::vector<float> logits(200, 1.0f);
+  logits[150] = 2.0f;
+  logits[10] = -std::numeric_limits<float>::infinity();
+  std::vector<TopToken> top(kTopTokens);
+  SelectTopTokens(logits, top);
+  EXPECT_EQ(top[9].token, 9);
+  EXPECT_EQ(top[10].token, 11);
+  EXPECT_EQ(top[62].token, 63);
+  EXPECT_EQ(top[63].token, 150);
+  logits[3] = std::numeric_limits<float>::quiet_NaN();
+  SelectTopTokens(logits, top);
+  EXPECT_EQ(top[0].token, kBrokenLogits);
 }
 
 TEST_P(GpuExecutorTest, ObserverSeesEveryOp) {

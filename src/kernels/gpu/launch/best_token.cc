@@ -36,13 +36,14 @@ Result<std::unique_ptr<BoundOp>> BindTopTokens(DevicePtr logits, int64_t n_vocab
   ROCFORGE_ASSIGN_OR_RETURN(const Kernel find, context.modules->Find("top_tokens", "top_tokens"));
   const TopTokensArgs args{DevicePointer<float>(logits), DevicePointer<TopToken>(parts),
                            DevicePointer<TopToken>(top), static_cast<uint32_t>(n_vocab)};
+  const bool overlap = CanOverlap(context);
   return MakeBoundOp([=](const Stream& stream, const StepShape& shape) {
     const auto n_rows = static_cast<uint32_t>(shape.n_outputs);
     if (n_rows == 0) return Status();
     constexpr uint32_t kBlock = 256;
     ROCFORGE_RETURN_IF_ERROR(
-        stream.Launch(find_parts, {kTopTokenParts, n_rows, kBlock, false}, &args));
-    return stream.Launch(find, {n_rows, 1, kBlock, false}, &args);
+        stream.Launch(find_parts, {kTopTokenParts, n_rows, kBlock, false, 0, overlap}, &args));
+    return stream.Launch(find, {n_rows, 1, kBlock, false, 0, overlap}, &args);
   });
 }
 

@@ -67,6 +67,8 @@ RF_KERNEL(best_token_parts, gpu::BestTokenArgs, 256) {
 
 // A wave a row.
 RF_KERNEL(best_token, gpu::BestTokenArgs, 64) {
+  LetNextStart();
+  AwaitPrevious();
   const gpu::BestTokenPart* parts =
       args.parts + static_cast<uint64_t>(BlockId()) * gpu::kBestTokenParts;
   float best = 0.0f;
