@@ -125,7 +125,7 @@ class Decode {
                           (kDecodeThreads / wave_);
     auto length = static_cast<uint32_t>(shape.max_kv_len);
     if (args_.a.window != 0) length = std::min(length, args_.a.window);
-    return std::max(1u, std::min(most_blocks_ / blocks, CeilDiv(length, step)));
+    return std::clamp(most_blocks_ / blocks, 1u, std::min(CeilDiv(length, step), kMaxSplits));
   }
 
   AttentionDecodeArgs args_{};
@@ -219,8 +219,9 @@ Result<std::unique_ptr<BoundOp>> BindAttention(const op::Call& call, const RowCo
 
 int64_t AttentionScratchBytes(const op::Call& call, const Device& device) {
   const op::Attention& p = std::get<op::Attention>(*call.params);
-  return int64_t{MostSplitBlocks(device.info())} * kDecodeRows.back() * (p.head_dim_v + 2) *
-         static_cast<int64_t>(sizeof(float));
+  const uint64_t floats =
+      DecodePartialFloats(kDecodeRows.back(), static_cast<uint32_t>(p.head_dim_v));
+  return int64_t{MostSplitBlocks(device.info())} * static_cast<int64_t>(floats * sizeof(float));
 }
 
 }  // namespace rocforge::gpu

@@ -40,14 +40,21 @@ constexpr uint32_t DecodeSteps(uint32_t cache_type, uint32_t rows, uint32_t lane
   return rows > 1 || 8 * wave_size / lanes > 32 ? 4 : 8;
 }
 
+inline constexpr uint32_t kMaxSplits = 64;
+
+// Floats that a block of a split launch writes: rows of values, their maxima, their sums; 16-byte
+// aligned.
+constexpr uint64_t DecodePartialFloats(uint32_t rows, uint32_t head_dim_v) {
+  return uint64_t{rows} * (head_dim_v + 4);
+}
+
 // The decode kernels serve the sequences that have at most max_tokens tokens in the step.
 struct AttentionDecodeArgs {
   AttentionArgs a;
-  // Per block [gridDim.y, gridDim.x]: rows of head_dim_v values, then their maxima, then their
-  // sums.
+  // Per block [gridDim.y, gridDim.x]: DecodePartialFloats.
   float* partials;
   uint32_t* counters;  // [gridDim.y, n_kv_heads * row_blocks]: 0 before and after each launch
-  uint32_t n_splits;   // at most; short sequences use fewer
+  uint32_t n_splits;   // at most kMaxSplits; short sequences use fewer
   uint32_t row_blocks;
   uint32_t max_tokens;
 };

@@ -30,6 +30,8 @@ struct DecodeShared {
   float maximum[kParts][kRows];
   float sum[kParts][kRows];
   float value[kParts][kRows][kLanes * 8];
+  float split_maximum[gpu::kMaxSplits][kRows];
+  float split_sum[gpu::kMaxSplits][kRows];
   uint32_t is_last;
 };
 
@@ -277,6 +279,51 @@ RF_DEVICE float MergeValues(const float* value, const float* maximum, float most
   return mixed;
 }
 
+// The results of all splits into `out`; first: those of split 0. All maxima and sums are fetched
+// at once, then four columns a thread with several splits under way.
+template <uint32_t kRows, uint32_t kLanes>
+RF_DEVICE void MergeSplits(const AttentionDecodeArgs& args, const Work& w,
+                           DecodeShared<kRows, kLanes>& shared, const float* first,
+                           uint64_t block_floats) {
+  const gpu::AttentionArgs& a = args.a;
+  const uint32_t value_floats = kRows * a.head_dim_v;
+  for (uint32_t i = ThreadId(); i < w.splits * kRows; i += kThreads) {
+    const float* split = first + i / kRows * block_floats + value_floats + i % kRows;
+    shared.split_maximum[i / kRows][i % kRows] = split[0];
+    shared.split_sum[i / kRows][i % kRows] = split[kRows];
+  }
+  BlockBarrier();
+  const uint32_t quads = a.head_dim_v / 4;
+  for (uint32_t item = ThreadId(); item < w.n_rows * quads; item += kThreads) {
+    const uint32_t r = item / quads;
+    const uint32_t column = item % quads * 4;
+    float maximum = kNothing;
+    for (uint32_t i = 0; i < w.splits; ++i) {
+      const float other = shared.split_maximum[i][r];
+      maximum = maximum > other ? maximum : other;
+    }
+    float sum = 0.0f;
+    float value[4] = {};
+    const float* from = first + r * a.head_dim_v + column;
+#pragma unroll 4
+    for (uint32_t i = 0; i < w.splits; ++i) {
+      const U32x4 part = *reinterpret_cast<const U32x4*>(from + i * block_floats);
+      const float weight = FastExp2(shared.split_maximum[i][r] - maximum);
+      sum = Fma(weight, shared.split_sum[i][r], sum);
+      value[0] = Fma(weight, BitCast<float>(part.x), value[0]);
+      value[1] = Fma(weight, BitCast<float>(part.y), value[1]);
+      value[2] = Fma(weight, BitCast<float>(part.z), value[2]);
+      value[3] = Fma(weight, BitCast<float>(part.w), value[3]);
+    }
+    const uint64_t row = w.StepRow(a, r);
+#pragma unroll
+    for (uint32_t c = 0; c < 4; ++c) {
+      a.out[row * a.head_dim_v + column + c] =
+          Finish(a, static_cast<uint32_t>(row % a.n_heads), maximum, sum, value[c]);
+    }
+  }
+}
+
 // Merges the parts of a block, and of all splits in the block that finishes last, into `out`.
 template <uint32_t kRows, uint32_t kLanes>
 RF_DEVICE void Merge(const AttentionDecodeArgs& args, const Work& w,
@@ -284,7 +331,7 @@ RF_DEVICE void Merge(const AttentionDecodeArgs& args, const Work& w,
   using Shared = DecodeShared<kRows, kLanes>;
   const gpu::AttentionArgs& a = args.a;
   // A row: head_dim_v values; then all maxima, then all sums of the block.
-  const uint64_t block_floats = kRows * (uint64_t{a.head_dim_v} + 2);
+  const uint64_t block_floats = gpu::DecodePartialFloats(kRows, a.head_dim_v);
   const uint64_t block = uint64_t{BlockIdY()} * GridDim() + BlockId();
   float* partial = args.partials + block * block_floats;
   constexpr uint32_t kStride = kLanes * 8;
@@ -321,18 +368,8 @@ RF_DEVICE void Merge(const AttentionDecodeArgs& args, const Work& w,
   BlockBarrier();
   if (shared.is_last == 0) return;
   DeviceFence();
-  const float* first = args.partials + (block - BlockId() % args.n_splits) * block_floats;
-  for (uint32_t r = 0; r < w.n_rows; ++r) {
-    const float* maximum = first + kRows * a.head_dim_v + r;
-    const Merged m = MergeSums(maximum, maximum + kRows, w.splits, block_floats);
-    for (uint32_t c = ThreadId(); c < a.head_dim_v; c += kThreads) {
-      const float value = MergeValues(first + r * a.head_dim_v + c, maximum, m.maximum, w.splits,
-                                      block_floats, block_floats);
-      const uint64_t row = w.StepRow(a, r);
-      a.out[row * a.head_dim_v + c] =
-          Finish(a, static_cast<uint32_t>(row % a.n_heads), m.maximum, m.sum, value);
-    }
-  }
+  MergeSplits(args, w, shared, args.partials + (block - BlockId() % args.n_splits) * block_floats,
+              block_floats);
 }
 
 template <typename Cache, uint32_t kRows, uint32_t kLanes, uint32_t kSteps>
