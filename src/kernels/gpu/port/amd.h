@@ -3,9 +3,17 @@
 
 #define RF_DEVICE static __attribute__((device)) inline __attribute__((always_inline))
 #define RF_MEMBER __attribute__((device)) inline __attribute__((always_inline))
-#define RF_KERNEL(name, Args, max_threads)                          \
-  extern "C" __attribute__((global))                                \
-  __attribute__((amdgpu_flat_work_group_size(1, max_threads))) void \
+// CDNA3: two waves on a SIMD leave 256 registers each, all of them vector registers. With one,
+// clang 19 keeps sums of matrix products in the accumulation registers and moves them to and fro
+// (400 moves in attention_prefill_f16_d64), and on the emulator that code computes wrongly.
+#if defined(__gfx942__)
+#define RF_KERNEL_WAVES __attribute__((amdgpu_waves_per_eu(2)))
+#else
+#define RF_KERNEL_WAVES
+#endif
+#define RF_KERNEL(name, Args, max_threads)                                          \
+  extern "C" __attribute__((global))                                                \
+  __attribute__((amdgpu_flat_work_group_size(1, max_threads))) RF_KERNEL_WAVES void \
   name(const Args args)
 
 #define RF_TABLE(type, name, n) static const __attribute__((device)) type name[n]
