@@ -275,12 +275,11 @@ class Geometry {
   Geometry(const Device& device, bool overlap)
       : wave_(static_cast<uint32_t>(device.info().wave_size)),
         overlap_(overlap),
-        // 512 threads take half of the registers of an NVIDIA multiprocessor; the other half is for
-        // the next launch.
-        blocks_(static_cast<uint32_t>(std::max(device.info().multiprocessors, 1)) *
-                (device.driver().vendor() == Vendor::kAmd ? 2 : 1)) {}
+        // 512 threads take half of the registers of an NVIDIA multiprocessor, or of an AMD compute
+        // unit.
+        blocks_(static_cast<uint32_t>(std::max(device.info().multiprocessors, 1)) * 2) {}
 
-  // `tasks` waves' worth of work for each of n_rows rows: about one block a multiprocessor in all,
+  // `tasks` waves' worth of work for each of n_rows rows: about two blocks a multiprocessor in all,
   // whose waves walk over the tasks.
   LaunchShape One(uint32_t tasks, uint32_t n_rows) const {
     const uint32_t per_row = std::max(blocks_ / n_rows, 1u);

@@ -5,17 +5,17 @@
 // its waves then walk over the rows of the weights. A wave takes a row (with GLU the same row of
 // gate and up), a lane every kWaveSize-th unit of it. kInFlight units a lane are loaded ahead: the
 // first ones before x is even read, the next ones as soon as one is used, across the ends of rows,
-// so that memory never waits for arithmetic. A block takes at most half of a multiprocessor: while
-// it ends, a block of the next launch stands beside it, with its first units in registers and the
-// rows after those on their way into the second-level cache, until x is there.
+// so that memory never waits for arithmetic. A block takes at most half of a multiprocessor, and
+// there are two: where one ends, a block of the next launch takes its place, with its first units
+// on their way into registers before x is there.
 //   Arithmetic on an H200: 4.6 TB/s are 20 bytes a clock and multiprocessor. 32 units of Q4_K (a
 //   wave's step) are 592 bytes, 30 clocks, 118 issue slots; the step is about 45 instructions (8
 //   Dot4, 12 to take nibbles apart, 3 loads of weights, 3 of x) and 16 clocks of the load unit (6
 //   for weights, 10 for x). A row of 4096 adds 20 instructions for its sum. So half of the issue
-//   slots are free, and with 16 waves of 4 units 37 KiB a multiprocessor are under way, where 700
-//   ns at 35 bytes a ns need 25 KiB. Between two launches about 2 us pass from the last sum to the
-//   next (the wait, reading and rounding x): 9 MB, 68 KiB a multiprocessor, which is what the units
-//   in registers and kPrefetchBytes a wave keep the memory busy with.
+//   slots are free, and with 32 waves of 4 units 74 KiB a multiprocessor are under way, where 700
+//   ns at 35 bytes a ns need 25 KiB. Measured (all matrices of 7B, passes a second): 751; with one
+//   block of 16 waves 624, of 24 waves 700; with the rows after those also asked into the
+//   second-level cache (cp.async.bulk.prefetch.L2) 658, 590 and 636: rejected.
 //   On a 7900 XTX, 960 GB/s are 8 bytes a clock and WGP (48 of them): 74 clocks for the same step
 //   on four SIMDs; instructions do not matter there.
 //
@@ -108,7 +108,6 @@ template <uint32_t kType, bool kGlu>
 RF_DEVICE void MatvecOne(const MatvecArgs& args, uint32_t block, uint32_t n_blocks) {
   constexpr uint32_t kRows = kGlu ? 2 : 1;
   constexpr uint32_t kInFlight = UnitsInFlight<kType>(kRows);
-  constexpr uint32_t kPrefetchBytes = 4096;  // a wave
   auto& shared = SharedBlock<MatvecShared<kType>>();
   CopyCodeBook<kType>(shared.book);
   const Weight& w = args.weight[0];
@@ -136,19 +135,6 @@ RF_DEVICE void MatvecOne(const MatvecArgs& args, uint32_t block, uint32_t n_bloc
     for (uint32_t j = 0; j < kRows; ++j) raw[j] = LoadRaw<kType>(w, c.row[j], unit);
   };
 
-  // The weights of a task into the second-level cache; each row then keeps rows_ahead of them
-  // there.
-  const uint32_t rows_ahead =
-      w.row_bytes * kRows < kPrefetchBytes ? kPrefetchBytes / (w.row_bytes * kRows) : 1;
-  const auto prefetch = [&](uint32_t task) {
-    if (LaneId() != 0 || task >= n_tasks) return;
-    MatvecCursor<kRows> c;
-    c.task = task;
-    place(c);
-#pragma unroll
-    for (uint32_t j = 0; j < kRows; ++j) PrefetchRange(c.row[j], w.row_bytes);
-  };
-
   MatvecCursor<kRows> ahead;
   const uint32_t stride = n_blocks * (BlockDim() / kWaveSize);
   ahead.task = WaveId() * n_blocks + block;
@@ -159,8 +145,6 @@ RF_DEVICE void MatvecOne(const MatvecArgs& args, uint32_t block, uint32_t n_bloc
     place(ahead);
 #pragma unroll
     for (uint32_t k = 0; k < kInFlight; ++k) load(ahead, k, raw[k]);
-    if (w.n_units > kInFlight * kWaveSize) prefetch(ahead.task);
-    for (uint32_t i = 1; i <= rows_ahead; ++i) prefetch(ahead.task + i * stride);
   }
   AwaitPrevious();
   QuantiseIntoShared<kType>(args, BlockIdY() / args.rows_per_x, shared);
@@ -190,7 +174,6 @@ RF_DEVICE void MatvecOne(const MatvecArgs& args, uint32_t block, uint32_t n_bloc
         ahead.task += stride;
         more = ahead.task < n_tasks;
         if (more) place(ahead);
-        prefetch(ahead.task + rows_ahead * stride);
       }
 #pragma unroll
       for (uint32_t k = 0; k < kInFlight; ++k) {
