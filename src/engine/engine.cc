@@ -181,7 +181,7 @@ Status Engine::Step(std::span<const StepItem> items, exec::Wanted wanted) {
   }
   const op::Step& step = s.builder.Finish();
   s.n_logits = 0;
-  const Status status = s.loaded.executor->Run(step, wanted);
+  Status status = s.loaded.executor->Run(step, wanted);
   if (!status.ok()) {
     for (size_t i = 0; i < items.size(); ++i)
       s.sequences[static_cast<size_t>(items[i].sequence)]->Truncate(s.lengths_before[i]);
