@@ -150,9 +150,13 @@ class Prefill {
     }
     // On emulated gfx942 this kernel's results are wrong, though tile_chain's are right: until it
     // is known why, CDNA3 takes the plain kernel.
-    if (context.device->info().architecture.starts_with("gfx942")) return std::optional<Prefill>();
+    const std::string& architecture = context.device->info().architecture;
+    if (architecture.starts_with("gfx942")) return std::optional<Prefill>();
     const uint32_t widest = std::max(args.head_dim_k, args.head_dim_v);
     const uint32_t columns = widest <= 64 ? 64 : widest <= 128 ? 128 : 256;
+    // As KeepsChainTiles (port/tile_chain.h): elsewhere registers would be spilled.
+    if (architecture.starts_with("gfx10") || (architecture.starts_with("gfx12") && columns == 128))
+      return std::optional<Prefill>();
     Prefill prefill;
     ROCFORGE_ASSIGN_OR_RETURN(
         prefill.kernel_,

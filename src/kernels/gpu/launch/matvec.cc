@@ -1,6 +1,7 @@
 #include "kernels/gpu/launch/matvec.h"
 
 #include <algorithm>
+#include <cmath>
 #include <string>
 #include <utility>
 #include <vector>
@@ -295,9 +296,9 @@ class Geometry {
     const double second_bytes = static_cast<double>(Rows(second)) * second.weight[0].row_bytes;
     LaunchShape shape = One(tasks, 1);
     shape.grid_x = std::max(shape.grid_x, 2u);
-    *first_blocks = std::clamp(
-        static_cast<uint32_t>(shape.grid_x * first_bytes / (first_bytes + second_bytes) + 0.5), 1u,
-        shape.grid_x - 1);
+    *first_blocks = std::clamp(static_cast<uint32_t>(std::lround(shape.grid_x * first_bytes /
+                                                                 (first_bytes + second_bytes))),
+                               1u, shape.grid_x - 1);
     return shape;
   }
   LaunchShape Quantise(uint32_t cols, uint32_t n_rows) const {

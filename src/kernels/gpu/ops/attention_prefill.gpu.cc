@@ -370,13 +370,13 @@ RF_DEVICE void Prefill(const AttentionPrefillArgs& args) {
 }  // namespace
 
 RF_KERNEL(attention_prefill_f16_d64, gpu::AttentionPrefillArgs, kThreads) {
-  Prefill<HalfCache, 1>(args);
+  if constexpr (KeepsChainTiles(1)) Prefill<HalfCache, 1>(args);
 }
 RF_KERNEL(attention_prefill_f16_d128, gpu::AttentionPrefillArgs, kThreads) {
-  Prefill<HalfCache, 2>(args);
+  if constexpr (KeepsChainTiles(2)) Prefill<HalfCache, 2>(args);
 }
 RF_KERNEL(attention_prefill_f16_d256, gpu::AttentionPrefillArgs, kThreads) {
-  Prefill<HalfCache, 4>(args);
+  if constexpr (KeepsChainTiles(4)) Prefill<HalfCache, 4>(args);
 }
 
 }  // namespace rocforge::port

@@ -31,6 +31,16 @@ RF_DEVICE uint32_t PackHalves(float low, float high) {
 #endif
 }
 
+// Whether the compiler keeps the tiles of attention over n * 64 columns in registers: where it does
+// not, the kernel is left out and the launcher does not ask for it.
+#if defined(__GFX10__)
+constexpr bool KeepsChainTiles(uint32_t) { return false; }
+#elif defined(__GFX12__)
+constexpr bool KeepsChainTiles(uint32_t n) { return n != 2; }
+#else
+constexpr bool KeepsChainTiles(uint32_t) { return true; }
+#endif
+
 #if defined(__GFX11__) || defined(__GFX12__) || defined(__gfx942__)
 
 // Transposed: keys are A's rows, queries B's, so that a lane's scores are of one query.
