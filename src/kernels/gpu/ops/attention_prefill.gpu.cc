@@ -59,7 +59,8 @@ struct PrefillWork {
 };
 
 // Tile number `tile` of all sequences with more than min_tokens tokens.
-RF_DEVICE PrefillWork FindTile(const AttentionPrefillArgs& args, uint32_t tile, uint32_t queries) {
+[[maybe_unused]] RF_DEVICE PrefillWork FindTile(const AttentionPrefillArgs& args, uint32_t tile,
+                                                uint32_t queries) {
   const gpu::AttentionArgs& a = args.a;
   const uint32_t group = a.n_heads / a.n_kv_heads;
   PrefillWork work{};
