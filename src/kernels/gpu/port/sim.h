@@ -137,7 +137,7 @@ RF_DEVICE uint32_t LoadAcquire(const uint32_t* p) { return __atomic_load_n(p, __
 RF_DEVICE void StoreRelease(uint32_t* p, uint32_t v) { __atomic_store_n(p, v, __ATOMIC_RELEASE); }
 RF_DEVICE void CopyAsync(U32x4* shared, const U32x4* from) { *shared = *from; }
 RF_DEVICE void CopyWait() {}
-RF_DEVICE void DeviceFence() { __atomic_thread_fence(__ATOMIC_ACQ_REL); }
+RF_DEVICE void DeviceFence() { sim::DeviceFence(); }
 
 RF_DEVICE uint64_t Clock() { return sim::Clock(); }
 

@@ -62,6 +62,7 @@ void GridBarrier(uint32_t* counter, uint32_t n_blocks, Site site);
 // block starts.
 void* SharedBlock(size_t bytes);
 uint64_t Clock();  // nanoseconds
+void DeviceFence();
 
 // A SharedPhase of warpgroup.h. Lives in the block's shared object.
 struct PhaseState {
