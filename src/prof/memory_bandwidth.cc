@@ -1,23 +1,16 @@
 #include "prof/memory_bandwidth.h"
 
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
-#include <charconv>
 #include <chrono>
-#include <cstdio>
 #include <cstring>
-#include <filesystem>
-#include <fstream>
-#include <optional>
-#include <string_view>
 #include <utility>
-#include <vector>
 
 #include "base/cpu_info.h"
 #include "base/format.h"
+#include "prof/ceilings.h"
 
 namespace rocforge::prof {
 namespace {
@@ -33,7 +26,6 @@ constexpr uint64_t kMinCaches = 2;
 constexpr uint64_t kWantedCaches = 4;
 constexpr int kMinPasses = 4;
 constexpr double kMeasureSeconds = 0.2;
-constexpr const char* kFileName = "memory-bandwidth.tsv";
 
 uint64_t LastLevelCacheBytes(const CpuInfo& cpu) {
   int level = 0;
@@ -80,145 +72,96 @@ uint64_t ReadAll(const uint64_t* begin, const uint64_t* end) {
   return sum;
 }
 
-// A measurement and what it is valid for.
-struct Entry {
-  std::string cpu;
-  uint64_t memory_gib = 0;
-  MemoryBandwidth value;
-
-  bool SameMachine(const Entry& other) const {
-    return cpu == other.cpu && memory_gib == other.memory_gib &&
-           value.n_threads == other.value.n_threads;
-  }
-};
-
-// CPU, GiB of memory, threads, bytes per second, bytes of the buffer, bytes of cache.
-std::string ToLine(const Entry& e) {
-  return Format("{}\t{}\t{}\t{:.0f}\t{}\t{}\n", e.cpu, e.memory_gib, e.value.n_threads,
-                e.value.read_bytes_per_s, e.value.buffer_bytes, e.value.last_cache_bytes);
-}
-
-template <typename T>
-bool ReadNumber(std::string_view* line, T* value) {
-  const std::string_view field = line->substr(0, line->find('\t'));
-  const auto [end, error] = std::from_chars(field.data(), field.data() + field.size(), *value);
-  line->remove_prefix(std::min(line->size(), field.size() + 1));
-  return error == std::errc() && end == field.data() + field.size();
-}
-
-std::optional<Entry> FromLine(std::string_view line) {
-  const size_t tab = line.find('\t');
-  if (tab == std::string_view::npos) return std::nullopt;
-  Entry e;
-  e.cpu = std::string(line.substr(0, tab));
-  line.remove_prefix(tab + 1);
-  const bool ok = ReadNumber(&line, &e.memory_gib) && ReadNumber(&line, &e.value.n_threads) &&
-                  ReadNumber(&line, &e.value.read_bytes_per_s) &&
-                  ReadNumber(&line, &e.value.buffer_bytes) &&
-                  ReadNumber(&line, &e.value.last_cache_bytes);
-  if (!ok || !(e.value.read_bytes_per_s > 0)) return std::nullopt;
-  return e;
-}
-
-std::vector<Entry> ReadEntries(const std::string& path) {
-  std::vector<Entry> entries;
-  std::ifstream file(path);
-  for (std::string line; std::getline(file, line);) {
-    if (std::optional<Entry> e = FromLine(line)) entries.push_back(std::move(*e));
-  }
-  return entries;
-}
-
-// Best effort, and never half a file: a temporary one takes the old one's place.
-void WriteEntries(const std::string& folder, const std::vector<Entry>& entries) {
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  if (error) return;
-  const std::string path = folder + "/" + kFileName;
-  const std::string temporary = Format("{}.{}", path, getpid());
-  {
-    std::ofstream file(temporary, std::ios::trunc);
-    for (const Entry& e : entries) file << ToLine(e);
-    file.flush();
-    if (!file) {
-      std::remove(temporary.c_str());
-      return;
-    }
-  }
-  std::filesystem::rename(temporary, path, error);
-  if (error) std::remove(temporary.c_str());
-}
-
-}  // namespace
-
-Result<MemoryBandwidth> MeasureMemoryBandwidth(ThreadPool& pool) {
-  MemoryBandwidth result;
-  result.n_threads = pool.size();
-  result.last_cache_bytes = LastLevelCacheBytes(ReadCpuInfo());
-  const uint64_t least = std::max(kMinBufferBytes, kMinCaches * result.last_cache_bytes);
+// Bytes that each member of the team works on, a multiple of a page.
+Result<uint64_t> ChooseSlice(int n_members, uint64_t last_cache_bytes) {
+  const uint64_t least = std::max(kMinBufferBytes, kMinCaches * last_cache_bytes);
   const uint64_t wanted =
-      std::clamp(kWantedCaches * result.last_cache_bytes, least, std::max(least, kMaxBufferBytes));
+      std::clamp(kWantedCaches * last_cache_bytes, least, std::max(least, kMaxBufferBytes));
   const uint64_t available = ReadMemoryInfo().available_bytes;
-  uint64_t bytes = std::min(wanted, available / 2);
+  const uint64_t bytes = std::min(wanted, available / 2);
   if (bytes < least) {
     return ResourceExhausted(Format("measuring memory bandwidth needs {} and {} are free",
                                     FormatBytes(least), FormatBytes(available)));
   }
-  // Whole pages for each member.
-  const uint64_t slice = bytes / static_cast<uint64_t>(pool.size()) / kPageBytes * kPageBytes;
-  bytes = slice * static_cast<uint64_t>(pool.size());
+  return bytes / static_cast<uint64_t>(n_members) / kPageBytes * kPageBytes;
+}
+
+// Seconds of the fastest pass of `job` over the team.
+template <typename Job>
+double FastestPass(ThreadPool& pool, const Job& job) {
+  double best_s = 0;
+  const Clock::time_point start = Clock::now();
+  for (int pass = 0;; ++pass) {
+    const Clock::time_point begin = Clock::now();
+    pool.Run(job);
+    const Clock::time_point end = Clock::now();
+    const double seconds = std::chrono::duration<double>(end - begin).count();
+    if (pass == 0 || seconds < best_s) best_s = seconds;
+    if (pass + 1 >= kMinPasses &&
+        std::chrono::duration<double>(end - start).count() >= kMeasureSeconds) {
+      return best_s;
+    }
+  }
+}
+
+}  // namespace
+
+Result<MemoryBandwidth> MeasureMemoryBandwidth(ThreadPool& pool, bool all) {
+  MemoryBandwidth result;
+  result.n_threads = pool.size();
+  result.last_cache_bytes = LastLevelCacheBytes(ReadCpuInfo());
+  ROCFORGE_ASSIGN_OR_RETURN(const uint64_t slice,
+                            ChooseSlice(pool.size(), result.last_cache_bytes));
+  const uint64_t bytes = slice * static_cast<uint64_t>(pool.size());
   const Buffer buffer(bytes);
   if (buffer.data() == nullptr) {
     return ResourceExhausted(Format(
         "measuring memory bandwidth needs {} that the system does not give", FormatBytes(bytes)));
   }
   const uint64_t words = slice / sizeof(uint64_t);
+  const auto part = [&](int member) {
+    return buffer.data() + static_cast<uint64_t>(member) * words;
+  };
   // Each member writes its own part first, so that it lies in the memory next to it.
-  pool.Run([&](int member) {
-    std::memset(buffer.data() + static_cast<uint64_t>(member) * words, 1, slice);
-  });
+  pool.Run([&](int member) { std::memset(part(member), 1, slice); });
   std::atomic<uint64_t> sink{0};  // keeps the reads
-  double best_s = 0;
-  const Clock::time_point start = Clock::now();
-  for (int pass = 0;; ++pass) {
-    const Clock::time_point begin = Clock::now();
-    pool.Run([&](int member) {
-      const uint64_t* part = buffer.data() + static_cast<uint64_t>(member) * words;
-      sink.fetch_add(ReadAll(part, part + words), std::memory_order_relaxed);
-    });
-    const Clock::time_point end = Clock::now();
-    const double seconds = std::chrono::duration<double>(end - begin).count();
-    if (pass == 0 || seconds < best_s) best_s = seconds;
-    if (pass + 1 >= kMinPasses &&
-        std::chrono::duration<double>(end - start).count() >= kMeasureSeconds) {
-      break;
-    }
-  }
+  const double read_s = FastestPass(pool, [&](int member) {
+    sink.fetch_add(ReadAll(part(member), part(member) + words), std::memory_order_relaxed);
+  });
   result.buffer_bytes = bytes;
-  result.read_bytes_per_s = static_cast<double>(bytes) / best_s;
+  result.read_bytes_per_s = static_cast<double>(bytes) / read_s;
+  if (!all) return result;
+  const double write_s =
+      FastestPass(pool, [&](int member) { std::memset(part(member), 2, slice); });
+  const double copy_s = FastestPass(
+      pool, [&](int member) { std::memcpy(part(member), part(member) + words / 2, slice / 2); });
+  result.write_bytes_per_s = static_cast<double>(bytes) / write_s;
+  result.copy_bytes_per_s = static_cast<double>(bytes) / copy_s;  // half read, half written
   return result;
 }
 
 Result<MemoryBandwidth> CachedMemoryBandwidth(const std::string& folder, int n_threads,
                                               bool measure_again) {
-  Entry machine;
-  machine.cpu = ReadCpuInfo().model_name;
-  std::replace(machine.cpu.begin(), machine.cpu.end(), '\t', ' ');
-  machine.memory_gib = ReadMemoryInfo().total_bytes >> 30;
-  machine.value.n_threads = n_threads;
-  std::vector<Entry> entries = ReadEntries(folder + "/" + kFileName);
-  const auto same = [&](const Entry& e) { return e.SameMachine(machine); };
-  const auto kept = std::find_if(entries.begin(), entries.end(), same);
-  if (kept != entries.end() && !measure_again) return kept->value;
-  ThreadPool pool(n_threads);
-  ROCFORGE_ASSIGN_OR_RETURN(machine.value, MeasureMemoryBandwidth(pool));
-  if (kept != entries.end() && kept->value.read_bytes_per_s >= machine.value.read_bytes_per_s) {
-    return kept->value;
+  Ceilings kept;
+  kept.key = CpuCeilingsKey(n_threads);
+  if (Result<Ceilings> loaded = LoadCeilings(folder, kept.key); loaded.ok()) {
+    kept = std::move(*loaded);
   }
-  std::erase_if(entries, same);
-  entries.push_back(machine);
-  WriteEntries(folder, entries);
-  return machine.value;
+  const bool known = kept.read_bytes_per_s > 0;
+  if (!known || measure_again) {
+    ThreadPool pool(n_threads);
+    ROCFORGE_ASSIGN_OR_RETURN(const MemoryBandwidth measured, MeasureMemoryBandwidth(pool));
+    if (measured.read_bytes_per_s > kept.read_bytes_per_s) {
+      kept.read_bytes_per_s = measured.read_bytes_per_s;
+      kept.buffer_bytes = measured.buffer_bytes;
+      kept.last_cache_bytes = measured.last_cache_bytes;
+      kept.measured_at.clear();
+      // Best effort: what cannot be kept is measured again.
+      static_cast<void>(SaveCeilings(folder, kept));
+    }
+  }
+  return MemoryBandwidth{kept.read_bytes_per_s, kept.write_bytes_per_s, kept.copy_bytes_per_s,
+                         kept.buffer_bytes,     kept.last_cache_bytes,  n_threads};
 }
 
 }  // namespace rocforge::prof

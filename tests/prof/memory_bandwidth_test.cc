@@ -1,6 +1,5 @@
 #include "prof/memory_bandwidth.h"
 
-#include <algorithm>
 #include <fstream>
 #include <string>
 
@@ -31,7 +30,7 @@ TEST(MemoryBandwidthTest, KeepsOneValuePerMachineAndThreads) {
   const std::string folder = dir.File("deep/cache");
   const Result<MemoryBandwidth> first = CachedMemoryBandwidth(folder, 1);
   if (!first.ok()) GTEST_SKIP() << first.status().message();
-  const std::string file = folder + "/memory-bandwidth.tsv";
+  const std::string file = folder + "/ceilings.json";
   const std::string text = ReadFileOrFail(file);
   const Result<MemoryBandwidth> again = CachedMemoryBandwidth(folder, 1);
   ASSERT_OK(again);
@@ -42,12 +41,12 @@ TEST(MemoryBandwidthTest, KeepsOneValuePerMachineAndThreads) {
 
   ASSERT_OK(CachedMemoryBandwidth(folder, 1, /*measure_again=*/true));
   const std::string replaced = ReadFileOrFail(file);
-  EXPECT_EQ(std::count(replaced.begin(), replaced.end(), '\n'), 1);
+  EXPECT_EQ(replaced.find("read_bytes_per_s"), replaced.rfind("read_bytes_per_s")) << replaced;
 }
 
 TEST(MemoryBandwidthTest, BrokenCacheFilesAreMeasuredAnew) {
   const TempDir dir;
-  std::ofstream(dir.File("memory-bandwidth.tsv")) << "nonsense\n\t\t\t\nx\t1\t1\t-5\t1\t1\n\xff\t";
+  std::ofstream(dir.File("ceilings.json")) << "{\"version\": 1, \"entries\": [7, {\xff";
   const Result<MemoryBandwidth> measured = CachedMemoryBandwidth(dir.path(), 1);
   if (!measured.ok()) GTEST_SKIP() << measured.status().message();
   EXPECT_GT(measured->read_bytes_per_s, 0);
