@@ -232,9 +232,9 @@ const char* VerdictName(Verdict verdict) {
 }
 
 int Comparison::Count(Verdict verdict) const {
-  return static_cast<int>(
-      std::count_if(changes.begin(), changes.end(),
-                    [&](const Change& change) { return change.verdict == verdict; }));
+  return static_cast<int>(std::count_if(changes.begin(), changes.end(), [&](const Change& change) {
+    return change.verdict == verdict;
+  }));
 }
 
 bool Comparison::Failed() const {
@@ -249,8 +249,8 @@ Status SaveBaseline(const Baseline& baseline, const std::string& path) {
     return json.dump(-1, ' ', false, Json::error_handler_t::replace);
   };
   // One line a case: small differences in version control.
-  std::string text = Format("{{\"format\": {}, \"version\": {}, \"suite\": {},\n",
-                            dump(kFormat), kVersion, dump(baseline.suite));
+  std::string text = Format("{{\"format\": {}, \"version\": {}, \"suite\": {},\n", dump(kFormat),
+                            kVersion, dump(baseline.suite));
   text += Format(" \"hardware\": {},\n \"context\": {},\n \"results\": [",
                  dump(ToJson(baseline.hardware)), dump(ToJson(baseline.context)));
   const char* separator = "\n  ";
@@ -285,7 +285,8 @@ Result<Baseline> LoadBaseline(const std::string& path) {
   if (std::filesystem::is_directory(path, error))
     return InvalidArgument(Format("{} is a folder, not a baseline", shown));
   std::ifstream file(path, std::ios::binary);
-  if (!file) return NotFound(Format("cannot read the baseline {}: {}", shown, std::strerror(errno)));
+  if (!file)
+    return NotFound(Format("cannot read the baseline {}: {}", shown, std::strerror(errno)));
   std::ostringstream text;
   text << file.rdbuf();
   return Parse(text.str(), shown);
@@ -312,9 +313,9 @@ Comparison Compare(const Baseline& before, const Baseline& now, const Thresholds
       change.verdict = Verdict::kHardwareMismatch;
     } else if (found == nullptr || !change.measured || found->unit != after.unit) {
       change.verdict = Verdict::kMissing;
-      change.note = found == nullptr     ? "not in the baseline"
-                    : !change.measured   ? "could not be measured"
-                                         : "measured in another unit";
+      change.note = found == nullptr   ? "not in the baseline"
+                    : !change.measured ? "could not be measured"
+                                       : "measured in another unit";
     } else {
       if (!after.exact) few += std::min(change.before.n, change.after.n) < kEnoughSamples;
       Judge(*found, after, thresholds, &change).Decide();

@@ -13,9 +13,9 @@ namespace rocforge::prof {
 
 // One measured case. Smaller samples are better.
 struct Series {
-  std::string name;           // "matmul Q4_K 4096x4096 b1"
-  std::string unit = "s";     // "s", "bytes", ...
-  bool exact = false;         // counted, not timed: the same on every run
+  std::string name;             // "matmul Q4_K 4096x4096 b1"
+  std::string unit = "s";       // "s", "bytes", ...
+  bool exact = false;           // counted, not timed: the same on every run
   std::vector<double> samples;  // positive
 };
 

@@ -101,7 +101,8 @@ double MannWhitney(std::span<const double> a, std::span<const double> b) {
   all.reserve(a.size() + b.size());
   for (const double v : a) all.push_back({v, true});
   for (const double v : b) all.push_back({v, false});
-  std::sort(all.begin(), all.end(), [](const Entry& x, const Entry& y) { return x.value < y.value; });
+  std::sort(all.begin(), all.end(),
+            [](const Entry& x, const Entry& y) { return x.value < y.value; });
   double rank_sum = 0;  // of a; ties share their mean rank
   double ties = 0;
   for (size_t begin = 0; begin < all.size();) {

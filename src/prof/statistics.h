@@ -1,5 +1,5 @@
-// What samples say: summaries, and whether two sets of them differ by more than noise. All functions
-// give the same result for the same samples.
+// What samples say: summaries, and whether two sets of them differ by more than noise. All
+// functions give the same result for the same samples.
 #pragma once
 
 #include <cstdint>
