@@ -36,6 +36,8 @@ void RegisterInspect(CLI::App& app, std::function<Status()>* run);
 void RegisterModels(CLI::App& app, std::function<Status()>* run);
 void RegisterPerplexity(CLI::App& app, std::function<Status()>* run);
 void RegisterPlan(CLI::App& app, std::function<Status()>* run);
+// `profile commands` and `profile import`; after RegisterProfile, whose subcommands they become.
+void RegisterProfileRocm(CLI::App& app, std::function<Status()>* run);
 void RegisterPull(CLI::App& app, std::function<Status()>* run);
 void RegisterQuantize(CLI::App& app, std::function<Status()>* run);
 void RegisterSynth(CLI::App& app, std::function<Status()>* run);

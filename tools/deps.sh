@@ -14,7 +14,7 @@ case ${1:-build} in
     if [[ -e /dev/kfd || -e /dev/nvidiactl ]]; then optional+=(clang-19 lld-19); fi
     ;;
   test)
-    needed+=(libgtest-dev xz-utils)
+    needed+=(libgtest-dev libsqlite3-0 xz-utils)
     # Older distributions lack these; the stages that use them then say so and are skipped.
     optional+=(clang-19 lld-19 llvm-19 libclang-rt-19-dev clang-format-19 clang-tidy-19)
     ;;
