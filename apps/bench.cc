@@ -250,32 +250,29 @@ Status Inference(const Flags& flags) {
   return Print(flags, all, *engine);
 }
 
-void AddCounts(CLI::App& command, const char* name, std::vector<int32_t>* values, int64_t least,
+void AddCounts(Command command, const char* name, std::vector<int32_t>* values, int64_t least,
                const char* about) {
-  command.add_option(name, *values, about)
-      ->type_name("N,...")
-      ->delimiter(',')
-      ->check(AtLeast(least));
+  command.AddOption(name, *values, about).TypeName("N,...").Delimiter(',').AtLeast(least);
 }
 
 }  // namespace
 
-void RegisterBench(CLI::App& app, std::function<Status()>* run) {
-  CLI::App* bench = app.add_subcommand("bench", "Measure speed: bench inference");
-  bench->require_subcommand(1);
-  CLI::App* command =
-      bench->add_subcommand("inference", "Tokens per second of a model, prompt and text");
+void RegisterBench(Command app, std::function<Status()>* run) {
+  Command bench = app.AddSubcommand("bench", "Measure speed: bench inference");
+  bench.RequireSubcommand();
+  Command command =
+      bench.AddSubcommand("inference", "Tokens per second of a model, prompt and text");
   auto flags = std::make_shared<Flags>();
-  AddEngineFlags(*command, &flags->engine);
-  AddCounts(*command, "--pp", &flags->prompts, 0, "prompts of so many tokens (0: none)");
-  AddCounts(*command, "--tg", &flags->texts, 0, "texts of so many tokens (0: none)");
-  AddCounts(*command, "--sequences", &flags->sequences, 1, "texts written at once");
-  AddCounts(*command, "--depth", &flags->depths, 0, "tokens in the cache before");
-  command->add_option("-r,--repetitions", flags->repetitions, "runs of each test, after one more")
-      ->type_name("N")
-      ->check(CLI::Range(1, 1000).description(""));
-  command->add_flag("--json", flags->json, "print a JSON array with all numbers");
-  command->callback([flags, run] { *run = [flags] { return Inference(*flags); }; });
+  AddEngineFlags(command, &flags->engine);
+  AddCounts(command, "--pp", &flags->prompts, 0, "prompts of so many tokens (0: none)");
+  AddCounts(command, "--tg", &flags->texts, 0, "texts of so many tokens (0: none)");
+  AddCounts(command, "--sequences", &flags->sequences, 1, "texts written at once");
+  AddCounts(command, "--depth", &flags->depths, 0, "tokens in the cache before");
+  command.AddOption("-r,--repetitions", flags->repetitions, "runs of each test, after one more")
+      .TypeName("N")
+      .Range(1, 1000);
+  command.AddFlag("--json", flags->json, "print a JSON array with all numbers");
+  command.OnParsed([flags, run] { *run = [flags] { return Inference(*flags); }; });
 }
 
 }  // namespace rocforge::apps

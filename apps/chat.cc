@@ -191,35 +191,34 @@ Status Chat(const Flags& flags) {
 
 }  // namespace
 
-void RegisterChat(CLI::App& app, std::function<Status()>* run) {
-  CLI::App* command = app.add_subcommand("chat", "Talk with a model");
+void RegisterChat(Command app, std::function<Status()>* run) {
+  Command command = app.AddSubcommand("chat", "Talk with a model");
   auto flags = std::make_shared<Flags>();
-  AddEngineFlags(*command, &flags->engine);
-  AddContextFlag(*command, &flags->engine);
-  command->add_option("--system", flags->system, "system message")->type_name("TEXT");
+  AddEngineFlags(command, &flags->engine);
+  AddContextFlag(command, &flags->engine);
+  command.AddOption("--system", flags->system, "system message").TypeName("TEXT");
   command
-      ->add_option("--chat-template", flags->chat_template,
-                   "Jinja file to use instead of the model's")
-      ->type_name("FILE");
+      .AddOption("--chat-template", flags->chat_template,
+                 "Jinja file to use instead of the model's")
+      .TypeName("FILE");
   command
-      ->add_option("-n,--max-tokens", flags->max_tokens,
-                   "at most N tokens an answer (default -1: until the model ends it)")
-      ->type_name("N")
-      ->check(AtLeast(-1));
-  command->add_option("--stop", flags->stop, "end an answer before this text (repeatable)")
-      ->type_name("TEXT")
-      ->expected(1)
-      ->take_all();
-  command->add_flag("--context-shift", flags->context_shift,
-                    "when the context is full, leave out what is oldest and go on");
+      .AddOption("-n,--max-tokens", flags->max_tokens,
+                 "at most N tokens an answer (default -1: until the model ends it)")
+      .TypeName("N")
+      .AtLeast(-1);
+  command.AddOption("--stop", flags->stop, "end an answer before this text (repeatable)")
+      .TypeName("TEXT")
+      .Repeatable();
+  command.AddFlag("--context-shift", flags->context_shift,
+                  "when the context is full, leave out what is oldest and go on");
   command
-      ->add_option("--keep", flags->keep,
-                   "tokens at the start that --context-shift keeps within an answer")
-      ->type_name("N")
-      ->check(AtLeast(-1));
-  command->add_flag("--no-stats", flags->no_stats, "no statistics after each answer");
-  AddSamplingFlags(*command, &flags->sampling);
-  command->callback([flags, run] { *run = [flags] { return Chat(*flags); }; });
+      .AddOption("--keep", flags->keep,
+                 "tokens at the start that --context-shift keeps within an answer")
+      .TypeName("N")
+      .AtLeast(-1);
+  command.AddFlag("--no-stats", flags->no_stats, "no statistics after each answer");
+  AddSamplingFlags(command, &flags->sampling);
+  command.OnParsed([flags, run] { *run = [flags] { return Chat(*flags); }; });
 }
 
 }  // namespace rocforge::apps

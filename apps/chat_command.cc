@@ -118,14 +118,14 @@ Result<ChatAction> Set(Context& c) {
 
 Result<ChatAction> Quit(Context&) { return ChatAction{.leave = true}; }
 
-struct Command {
+struct ChatCommand {
   const char* name;
   const char* arguments;
   const char* help;
   Result<ChatAction> (*run)(Context&);
 };
 
-constexpr Command kCommands[] = {
+constexpr ChatCommand kCommands[] = {
     {"/help", "", "this list", Help},
     {"/clear", "", "forget the conversation (the system message stays)", Clear},
     {"/system", "TEXT", "set the system message; without a text: remove it", System},
@@ -140,7 +140,7 @@ constexpr Command kCommands[] = {
 
 Result<ChatAction> Help(Context&) {
   Table table({Align::kLeft, Align::kLeft});
-  for (const Command& command : kCommands) {
+  for (const ChatCommand& command : kCommands) {
     table.AddRow({Format("{} {}", command.name, command.arguments), command.help});
   }
   std::string text = table.ToString();
@@ -160,7 +160,7 @@ Result<ChatAction> RunChatCommand(const std::string& line, session::Conversation
   if (name == "/exit" || name == "/bye") name = "/quit";
   Context context{space == std::string::npos ? "" : Trimmed(line.substr(space)), conversation,
                   settings, last};
-  for (const Command& command : kCommands) {
+  for (const ChatCommand& command : kCommands) {
     if (name == command.name) return command.run(context);
   }
   return InvalidArgument(

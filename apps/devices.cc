@@ -258,12 +258,11 @@ Status Devices(bool json) {
 
 }  // namespace
 
-void RegisterDevices(CLI::App& app, std::function<Status()>* run) {
-  CLI::App* command =
-      app.add_subcommand("devices", "Show the CPU, memory and GPUs of this machine");
+void RegisterDevices(Command app, std::function<Status()>* run) {
+  Command command = app.AddSubcommand("devices", "Show the CPU, memory and GPUs of this machine");
   auto json = std::make_shared<bool>(false);
-  command->add_flag("--json", *json, "Print one JSON object");
-  command->callback([run, json] { *run = [json] { return Devices(*json); }; });
+  command.AddFlag("--json", *json, "Print one JSON object");
+  command.OnParsed([run, json] { *run = [json] { return Devices(*json); }; });
 }
 
 }  // namespace rocforge::apps

@@ -25,71 +25,59 @@ std::string FromEnvironment(std::initializer_list<const char*> names) {
 
 }  // namespace
 
-CLI::Validator AtLeast(int64_t least) {
-  return CLI::Validator(
-      [least](std::string& text) {
-        int64_t value = 0;
-        if (!CLI::detail::lexical_cast(text, value)) return Format("'{}' is no number", text);
-        return value < least ? Format("{} is less than {}", value, least) : std::string();
-      },
-      "");
-}
-
-void AddModelFlag(CLI::App& command, std::string* model) {
+void AddModelFlag(Command command, std::string* model) {
   command
-      .add_option("-m,--model,--gguf", *model,
-                  "GGUF file, or the name of a pulled model (default: $ROCFORGE_MODEL)")
-      ->type_name("MODEL");
+      .AddOption("-m,--model,--gguf", *model,
+                 "GGUF file, or the name of a pulled model (default: $ROCFORGE_MODEL)")
+      .TypeName("MODEL");
 }
 
-void AddPassFlag(CLI::App& command, std::vector<std::string>* disabled) {
+void AddPassFlag(Command command, std::vector<std::string>* disabled) {
   command
-      .add_option("--disable-pass", *disabled,
-                  "leave a graph pass out (repeatable; 'all' for every one)")
-      ->type_name("NAME")
-      ->expected(1)
-      ->take_all();
+      .AddOption("--disable-pass", *disabled,
+                 "leave a graph pass out (repeatable; 'all' for every one)")
+      .TypeName("NAME")
+      .Repeatable();
 }
 
-void AddEngineFlags(CLI::App& command, EngineFlags* flags) {
+void AddEngineFlags(Command command, EngineFlags* flags) {
   AddModelFlag(command, &flags->model);
-  command.add_option("--device", flags->device, "auto, cpu, gpu or gpu:N")->type_name("DEVICE");
+  command.AddOption("--device", flags->device, "auto, cpu, gpu or gpu:N").TypeName("DEVICE");
   command
-      .add_option("-t,--threads", flags->n_threads, "CPU threads (default: one per physical core)")
-      ->type_name("N")
-      ->check(CLI::Range(1, 1024).description(""));
+      .AddOption("-t,--threads", flags->n_threads, "CPU threads (default: one per physical core)")
+      .TypeName("N")
+      .Range(1, 1024);
   command
-      .add_option("-b,--batch", flags->batch,
-                  "most tokens of one step: fewer need less memory, more read prompts faster")
-      ->type_name("N")
-      ->check(CLI::Range(1, 65536).description(""));
-  command.add_option("--kv-type", flags->kv_type, "type of the KV cache")
-      ->type_name("f16|f32")
-      ->check(CLI::IsMember({"f16", "f32"}, CLI::ignore_case).description(""));
+      .AddOption("-b,--batch", flags->batch,
+                 "most tokens of one step: fewer need less memory, more read prompts faster")
+      .TypeName("N")
+      .Range(1, 65536);
+  command.AddOption("--kv-type", flags->kv_type, "type of the KV cache")
+      .TypeName("f16|f32")
+      .OneOf({"f16", "f32"}, true);
   command
-      .add_option("--isa", flags->isa,
-                  "force a CPU instruction set: reference, generic, avx2, avx512, neon")
-      ->type_name("NAME");
+      .AddOption("--isa", flags->isa,
+                 "force a CPU instruction set: reference, generic, avx2, avx512, neon")
+      .TypeName("NAME");
   command
-      .add_option(
-          "--executor", flags->executor,
-          "on a GPU: one captured graph a step, or op by op (default: graph where it works)")
-      ->type_name("auto|graph|eager")
-      ->check(CLI::IsMember({"auto", "graph", "eager"}).description(""));
+      .AddOption("--executor", flags->executor,
+                 "on a GPU: one captured graph a step, or op by op (default: graph where it works)")
+      .TypeName("auto|graph|eager")
+      .OneOf({"auto", "graph", "eager"});
   command
-      .add_option("--self-check", flags->self_check,
-                  "on a GPU: compare ops with the CPU after loading (auto: some, on: all)")
-      ->type_name("auto|on|off")
-      ->check(CLI::IsMember({"auto", "on", "off"}).description(""));
+      .AddOption("--self-check", flags->self_check,
+                 "on a GPU: compare ops with the CPU after loading (auto: some, on: all)")
+      .TypeName("auto|on|off")
+      .OneOf({"auto", "on", "off"});
   AddPassFlag(command, &flags->disabled_passes);
 }
 
-void AddContextFlag(CLI::App& command, EngineFlags* flags) {
+void AddContextFlag(Command command, EngineFlags* flags) {
   command
-      .add_option("-c,--ctx", flags->n_ctx,
-                  "tokens of context (default: the model's own, at most 4096)")
-      ->type_name("N")
-      ->check(AtLeast(1));
+      .AddOption("-c,--ctx", flags->n_ctx,
+                 "tokens of context (default: the model's own, at most 4096)")
+      .TypeName("N")
+      .AtLeast(1);
 }
 
 Result<engine::EngineOptions> ToEngineOptions(const EngineFlags& flags) {

@@ -26,18 +26,15 @@ struct EngineFlags {
   std::vector<std::string> disabled_passes;
 };
 
-// Checks that a number is not below `least`, where there is no upper limit worth telling.
-CLI::Validator AtLeast(int64_t least);
-
 // -m, --model, --gguf.
-void AddModelFlag(CLI::App& command, std::string* model);
+void AddModelFlag(Command command, std::string* model);
 // --disable-pass.
-void AddPassFlag(CLI::App& command, std::vector<std::string>* disabled);
+void AddPassFlag(Command command, std::vector<std::string>* disabled);
 // The model, --device, --threads, --batch, --kv-type, --isa, --executor, --self-check,
 // --disable-pass.
-void AddEngineFlags(CLI::App& command, EngineFlags* flags);
+void AddEngineFlags(Command command, EngineFlags* flags);
 // --ctx, for commands where it is the size of the context.
-void AddContextFlag(CLI::App& command, EngineFlags* flags);
+void AddContextFlag(Command command, EngineFlags* flags);
 
 // Resolves the model's name and fills the engine's options. The device is that of the flag, else of
 // $ROCFORGE_DEVICE or $ROCMFORGE_DEVICE, else "auto".

@@ -60,11 +60,11 @@ struct Flags {
   bool no_stream = false;
   bool no_stats = false;
   // Which of them the user gave.
-  CLI::Option* prompt_option = nullptr;
-  CLI::Option* file_option = nullptr;
-  CLI::Option* prompt_ids_option = nullptr;
-  CLI::Option* force_ids_option = nullptr;
-  CLI::Option* max_tokens_option = nullptr;
+  Option prompt_option;
+  Option file_option;
+  Option prompt_ids_option;
+  Option force_ids_option;
+  Option max_tokens_option;
 };
 
 // What to continue, before tokens: text, or ids.
@@ -97,18 +97,18 @@ Result<std::vector<int32_t>> ParseIds(const char* flag, std::string_view text) {
 
 Result<Prompt> ReadPrompt(const Flags& flags) {
   Prompt prompt;
-  if (flags.prompt_ids_option->count() > 0) {
+  if (flags.prompt_ids_option.Count() > 0) {
     prompt.is_ids = true;
     ROCFORGE_ASSIGN_OR_RETURN(prompt.ids, ParseIds("--prompt-ids", flags.prompt_ids));
     return prompt;
   }
-  if (flags.prompt_option->count() > 0) {
+  if (flags.prompt_option.Count() > 0) {
     prompt.text = flags.prompt;
   } else {
-    if (flags.file_option->count() == 0 && isatty(STDIN_FILENO) != 0) {
+    if (flags.file_option.Count() == 0 && isatty(STDIN_FILENO) != 0) {
       return InvalidArgument("there is no prompt: give -p TEXT or -f FILE, or pipe text in");
     }
-    const bool from_stdin = flags.file_option->count() == 0 || flags.file == "-";
+    const bool from_stdin = flags.file_option.Count() == 0 || flags.file == "-";
     ROCFORGE_ASSIGN_OR_RETURN(prompt.text, ReadTextFile(from_stdin ? "/dev/stdin" : flags.file));
     // The newline that editors and echo put at the end is not part of the question.
     if (prompt.text.ends_with('\n')) prompt.text.pop_back();
@@ -124,7 +124,7 @@ Status CheckFlags(const Flags& flags) {
   if (flags.logprobs > 0 && flags.context_shift) {
     return InvalidArgument("--logprobs and --context-shift exclude each other");
   }
-  const bool no_template = flags.raw || flags.prompt_ids_option->count() > 0;
+  const bool no_template = flags.raw || flags.prompt_ids_option.Count() > 0;
   if (no_template && !flags.system.empty()) {
     return InvalidArgument("--system needs the chat template: leave out --raw and --prompt-ids");
   }
@@ -166,9 +166,9 @@ Result<GenerateRequest> MakeRequest(const Flags& flags) {
   request.logprobs = flags.logprobs;
   request.context_shift = flags.context_shift;
   request.n_keep = flags.keep;
-  if (flags.force_ids_option->count() > 0) {
+  if (flags.force_ids_option.Count() > 0) {
     ROCFORGE_ASSIGN_OR_RETURN(request.forced, ParseIds("--force-ids", flags.force_ids));
-    if (flags.max_tokens_option->count() == 0) {
+    if (flags.max_tokens_option.Count() == 0) {
       request.max_tokens = static_cast<int64_t>(request.forced.size());
     }
   }
@@ -288,94 +288,90 @@ Status Generate(const Flags& flags) {
   return {};
 }
 
-void AddPromptFlags(CLI::App& command, Flags* f) {
+void AddPromptFlags(Command command, Flags* f) {
   const std::string group = "Prompt";
-  f->prompt_option = command.add_option("-p,--prompt", f->prompt, "what to answer or to continue")
-                         ->type_name("TEXT")
-                         ->group(group);
-  f->file_option = command.add_option("-f,--file", f->file, "read it from a file ('-': stdin)")
-                       ->type_name("FILE")
-                       ->group(group);
+  f->prompt_option = command.AddOption("-p,--prompt", f->prompt, "what to answer or to continue")
+                         .TypeName("TEXT")
+                         .Group(group);
+  f->file_option = command.AddOption("-f,--file", f->file, "read it from a file ('-': stdin)")
+                       .TypeName("FILE")
+                       .Group(group);
   f->prompt_ids_option =
-      command.add_option("--prompt-ids", f->prompt_ids, "give it as token ids, fed exactly so")
-          ->type_name("1,2,3")
-          ->group(group);
-  f->file_option->excludes(f->prompt_option);
-  f->prompt_ids_option->excludes(f->prompt_option)->excludes(f->file_option);
-  command.add_flag("--raw", f->raw, "continue the text as it is, without the chat template")
-      ->group(group);
-  command.add_option("--system", f->system, "system message of the chat template")
-      ->type_name("TEXT")
-      ->group(group);
-  command
-      .add_option("--chat-template", f->chat_template, "Jinja file to use instead of the model's")
-      ->type_name("FILE")
-      ->group(group);
+      command.AddOption("--prompt-ids", f->prompt_ids, "give it as token ids, fed exactly so")
+          .TypeName("1,2,3")
+          .Group(group);
+  f->file_option.Excludes(f->prompt_option);
+  f->prompt_ids_option.Excludes(f->prompt_option).Excludes(f->file_option);
+  command.AddFlag("--raw", f->raw, "continue the text as it is, without the chat template")
+      .Group(group);
+  command.AddOption("--system", f->system, "system message of the chat template")
+      .TypeName("TEXT")
+      .Group(group);
+  command.AddOption("--chat-template", f->chat_template, "Jinja file to use instead of the model's")
+      .TypeName("FILE")
+      .Group(group);
 }
 
-void AddLengthFlags(CLI::App& command, Flags* f) {
+void AddLengthFlags(Command command, Flags* f) {
   const std::string group = "Where the text ends";
   f->max_tokens_option =
       command
-          .add_option("-n,--max-tokens", f->max_tokens,
-                      "at most N tokens (default -1: until the model ends or the context is full)")
-          ->type_name("N")
-          ->check(AtLeast(-1))
-          ->group(group);
-  command.add_option("--stop", f->stop, "end before this text (repeatable)")
-      ->type_name("TEXT")
-      ->expected(1)
-      ->take_all()
-      ->group(group);
-  command.add_flag("--ignore-eos", f->ignore_eos, "go on after end-of-text tokens")->group(group);
+          .AddOption("-n,--max-tokens", f->max_tokens,
+                     "at most N tokens (default -1: until the model ends or the context is full)")
+          .TypeName("N")
+          .AtLeast(-1)
+          .Group(group);
+  command.AddOption("--stop", f->stop, "end before this text (repeatable)")
+      .TypeName("TEXT")
+      .Repeatable()
+      .Group(group);
+  command.AddFlag("--ignore-eos", f->ignore_eos, "go on after end-of-text tokens").Group(group);
   command
-      .add_flag("--context-shift", f->context_shift,
-                "when the context is full, drop the older half and go on")
-      ->group(group);
+      .AddFlag("--context-shift", f->context_shift,
+               "when the context is full, drop the older half and go on")
+      .Group(group);
   command
-      .add_option("--keep", f->keep,
-                  "tokens at the start that --context-shift keeps (-1: the whole prompt)")
-      ->type_name("N")
-      ->check(AtLeast(-1))
-      ->group(group);
+      .AddOption("--keep", f->keep,
+                 "tokens at the start that --context-shift keeps (-1: the whole prompt)")
+      .TypeName("N")
+      .AtLeast(-1)
+      .Group(group);
 }
 
-void AddOutputFlags(CLI::App& command, Flags* f) {
+void AddOutputFlags(Command command, Flags* f) {
   const std::string group = "Output";
-  CLI::Option* stream =
-      command.add_flag("--stream", f->stream, "print the text as it comes (default)")->group(group);
-  command.add_flag("--no-stream", f->no_stream, "print it at the end")
-      ->group(group)
-      ->excludes(stream);
-  command.add_flag("--special", f->special, "show control tokens in the text")->group(group);
-  command.add_flag("--json", f->json, "print one JSON object instead of the text")->group(group);
+  Option stream =
+      command.AddFlag("--stream", f->stream, "print the text as it comes (default)").Group(group);
+  command.AddFlag("--no-stream", f->no_stream, "print it at the end").Group(group).Excludes(stream);
+  command.AddFlag("--special", f->special, "show control tokens in the text").Group(group);
+  command.AddFlag("--json", f->json, "print one JSON object instead of the text").Group(group);
   command
-      .add_option("--logprobs", f->logprobs,
-                  "with --json: the K best tokens after each position of prompt and text")
-      ->type_name("K")
-      ->check(AtLeast(0))
-      ->group(group);
+      .AddOption("--logprobs", f->logprobs,
+                 "with --json: the K best tokens after each position of prompt and text")
+      .TypeName("K")
+      .AtLeast(0)
+      .Group(group);
   f->force_ids_option = command
-                            .add_option("--force-ids", f->force_ids,
-                                        "feed these tokens instead of the first sampled ones")
-                            ->type_name("1,2,3")
-                            ->group(group);
-  command.add_flag("--no-stats", f->no_stats, "no statistics on stderr")->group(group);
+                            .AddOption("--force-ids", f->force_ids,
+                                       "feed these tokens instead of the first sampled ones")
+                            .TypeName("1,2,3")
+                            .Group(group);
+  command.AddFlag("--no-stats", f->no_stats, "no statistics on stderr").Group(group);
 }
 
 }  // namespace
 
-void RegisterGenerate(CLI::App& app, std::function<Status()>* run) {
-  CLI::App* command =
-      app.add_subcommand("generate", "Answer one prompt, or continue a text with --raw");
+void RegisterGenerate(Command app, std::function<Status()>* run) {
+  Command command =
+      app.AddSubcommand("generate", "Answer one prompt, or continue a text with --raw");
   auto flags = std::make_shared<Flags>();
-  AddEngineFlags(*command, &flags->engine);
-  AddContextFlag(*command, &flags->engine);
-  AddPromptFlags(*command, flags.get());
-  AddLengthFlags(*command, flags.get());
-  AddOutputFlags(*command, flags.get());
-  AddSamplingFlags(*command, &flags->sampling);
-  command->callback([flags, run] { *run = [flags] { return Generate(*flags); }; });
+  AddEngineFlags(command, &flags->engine);
+  AddContextFlag(command, &flags->engine);
+  AddPromptFlags(command, flags.get());
+  AddLengthFlags(command, flags.get());
+  AddOutputFlags(command, flags.get());
+  AddSamplingFlags(command, &flags->sampling);
+  command.OnParsed([flags, run] { *run = [flags] { return Generate(*flags); }; });
 }
 
 }  // namespace rocforge::apps

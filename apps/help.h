@@ -1,10 +1,12 @@
 // How --help looks: texts wrapped to 80 columns, defaults in words.
 #pragma once
 
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+
 #include <string>
 #include <vector>
-
-#include "apps/command.h"
 
 namespace rocforge::apps {
 

@@ -59,24 +59,24 @@ Status Run(const Arguments& arguments) {
 
 }  // namespace
 
-void RegisterInspect(CLI::App& app, std::function<Status()>* run) {
+void RegisterInspect(Command app, std::function<Status()>* run) {
   auto arguments = std::make_shared<Arguments>();
-  CLI::App* command = app.add_subcommand("inspect", "Show the metadata and tensors of a GGUF file");
-  command->add_option("FILE,-m,--model,--gguf", arguments->model,
-                      "GGUF file (any part of a split one), or the name of a pulled model");
-  command->add_flag("--json", arguments->json,
-                    "One JSON object with all values (arrays in full unless --max-items)");
-  command->add_flag("--no-metadata", arguments->no_metadata, "Leave the metadata out");
-  command->add_flag("--no-tensors", arguments->no_tensors, "Leave the tensors out");
-  command->add_flag("--full", arguments->full, "Do not abbreviate arrays and strings");
-  command->add_option("--max-items", arguments->max_items, "Show at most N elements of an array")
-      ->check(CLI::NonNegativeNumber)
-      ->type_name("N");
+  Command command = app.AddSubcommand("inspect", "Show the metadata and tensors of a GGUF file");
+  command.AddOption("FILE,-m,--model,--gguf", arguments->model,
+                    "GGUF file (any part of a split one), or the name of a pulled model");
+  command.AddFlag("--json", arguments->json,
+                  "One JSON object with all values (arrays in full unless --max-items)");
+  command.AddFlag("--no-metadata", arguments->no_metadata, "Leave the metadata out");
+  command.AddFlag("--no-tensors", arguments->no_tensors, "Leave the tensors out");
+  command.AddFlag("--full", arguments->full, "Do not abbreviate arrays and strings");
+  command.AddOption("--max-items", arguments->max_items, "Show at most N elements of an array")
+      .AtLeast(0)
+      .TypeName("N");
   command
-      ->add_option("--key", arguments->key,
-                   "Print the value of this key and nothing else, e.g. tokenizer.chat_template")
-      ->type_name("KEY");
-  command->callback([arguments, run] { *run = [arguments] { return Run(*arguments); }; });
+      .AddOption("--key", arguments->key,
+                 "Print the value of this key and nothing else, e.g. tokenizer.chat_template")
+      .TypeName("KEY");
+  command.OnParsed([arguments, run] { *run = [arguments] { return Run(*arguments); }; });
 }
 
 }  // namespace rocforge::apps

@@ -151,16 +151,16 @@ Status Remove(const std::string& name) {
 
 }  // namespace
 
-void RegisterModels(CLI::App& app, std::function<Status()>* run) {
-  CLI::App* command =
-      app.add_subcommand("models", "List the models in the cache and those that can be fetched");
+void RegisterModels(Command app, std::function<Status()>* run) {
+  Command command =
+      app.AddSubcommand("models", "List the models in the cache and those that can be fetched");
   auto json = std::make_shared<bool>(false);
-  command->add_flag("--json", *json, "Print one JSON object");
-  CLI::App* remove = command->add_subcommand("rm", "Remove a model from the cache");
+  command.AddFlag("--json", *json, "Print one JSON object");
+  Command remove = command.AddSubcommand("rm", "Remove a model from the cache");
   auto name = std::make_shared<std::string>();
-  remove->add_option("name", *name, "As 'rocforge models' lists it")->required();
-  command->callback([run, json, remove, name] {
-    if (remove->parsed()) {
+  remove.AddOption("name", *name, "As 'rocforge models' lists it").Required();
+  command.OnParsed([run, json, remove, name] {
+    if (remove.Parsed()) {
       *run = [name] { return Remove(*name); };
     } else {
       *run = [json] { return List(*json); };

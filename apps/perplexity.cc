@@ -287,20 +287,20 @@ Status Perplexity(const Flags& flags) {
 
 }  // namespace
 
-void RegisterPerplexity(CLI::App& app, std::function<Status()>* run) {
-  CLI::App* command = app.add_subcommand("perplexity", "Measure how well a model predicts a text");
+void RegisterPerplexity(Command app, std::function<Status()>* run) {
+  Command command = app.AddSubcommand("perplexity", "Measure how well a model predicts a text");
   auto flags = std::make_shared<Flags>();
-  AddEngineFlags(*command, &flags->engine);
-  command->add_option("-f,--file", flags->file, "the text")->type_name("FILE");
-  command->add_option("-c,--ctx", flags->n_ctx, "tokens of a chunk")
-      ->type_name("N")
-      ->capture_default_str()
-      ->check(CLI::Range(4, 1 << 20).description(""));
-  command->add_option("--chunks", flags->max_chunks, "only the first N chunks (default: all)")
-      ->type_name("N")
-      ->check(AtLeast(1));
-  command->add_flag("--json", flags->json, "print one JSON object");
-  command->callback([flags, run] { *run = [flags] { return Perplexity(*flags); }; });
+  AddEngineFlags(command, &flags->engine);
+  command.AddOption("-f,--file", flags->file, "the text").TypeName("FILE");
+  command.AddOption("-c,--ctx", flags->n_ctx, "tokens of a chunk")
+      .TypeName("N")
+      .ShowDefault()
+      .Range(4, 1 << 20);
+  command.AddOption("--chunks", flags->max_chunks, "only the first N chunks (default: all)")
+      .TypeName("N")
+      .AtLeast(1);
+  command.AddFlag("--json", flags->json, "print one JSON object");
+  command.OnParsed([flags, run] { *run = [flags] { return Perplexity(*flags); }; });
 }
 
 }  // namespace rocforge::apps

@@ -216,24 +216,24 @@ Status ShowPlan(const Flags& flags) {
 
 }  // namespace
 
-void RegisterPlan(CLI::App& app, std::function<Status()>* run) {
-  CLI::App* command =
-      app.add_subcommand("plan", "Show what a model computes, op by op, and its least cost");
+void RegisterPlan(Command app, std::function<Status()>* run) {
+  Command command =
+      app.AddSubcommand("plan", "Show what a model computes, op by op, and its least cost");
   auto flags = std::make_shared<Flags>();
-  AddEngineFlags(*command, &flags->engine);
-  AddContextFlag(*command, &flags->engine);
+  AddEngineFlags(command, &flags->engine);
+  AddContextFlag(command, &flags->engine);
   constexpr int64_t kMaxTokens = 1 << 20;
-  command->add_option("--tokens", flags->n_tokens, "tokens of the step: 1 is decoding")
-      ->type_name("N")
-      ->capture_default_str()
-      ->check(CLI::Range(int64_t{1}, kMaxTokens).description(""));
-  command->add_option("--context", flags->n_context, "tokens in the cache before it")
-      ->type_name("N")
-      ->capture_default_str()
-      ->check(CLI::Range(int64_t{0}, int64_t{1} << 30).description(""));
-  command->add_flag("--all", flags->all, "every layer, not each kind of layer once");
-  command->add_flag("--json", flags->json, "print one JSON object");
-  command->callback([flags, run] { *run = [flags] { return ShowPlan(*flags); }; });
+  command.AddOption("--tokens", flags->n_tokens, "tokens of the step: 1 is decoding")
+      .TypeName("N")
+      .ShowDefault()
+      .Range(int64_t{1}, kMaxTokens);
+  command.AddOption("--context", flags->n_context, "tokens in the cache before it")
+      .TypeName("N")
+      .ShowDefault()
+      .Range(int64_t{0}, int64_t{1} << 30);
+  command.AddFlag("--all", flags->all, "every layer, not each kind of layer once");
+  command.AddFlag("--json", flags->json, "print one JSON object");
+  command.OnParsed([flags, run] { *run = [flags] { return ShowPlan(*flags); }; });
 }
 
 }  // namespace rocforge::apps

@@ -229,46 +229,41 @@ Status Import(const ImportFlags& flags) {
 
 }  // namespace
 
-void RegisterProfileRocm(CLI::App& app, std::function<Status()>* run) {
-  const std::vector<CLI::App*> named =
-      app.get_subcommands([](const CLI::App* command) { return command->get_name() == "profile"; });
-  CLI::App* parent = named.empty() ? nullptr : named.front();
-  if (parent == nullptr) {
-    parent = app.add_subcommand("profile", "AMD's profilers: their command lines, their outputs");
-    parent->require_subcommand(1);
-  }
-  CLI::App& profile = *parent;
-  CLI::App* commands = profile.add_subcommand(
+void RegisterProfileRocm(Command app, std::function<Status()>* run) {
+  const Command profile =
+      app.Subcommand("profile", "AMD's profilers: their command lines, their outputs");
+  profile.RequireSubcommand();
+  Command commands = profile.AddSubcommand(
       "commands", "Print command lines for AMD's profilers (nothing is started)");
   auto print = std::make_shared<CommandFlags>();
-  commands->add_option("--tool", print->tool, "rocprofv3, rocprof, rocprof-compute or rocprof-sys")
-      ->type_name("TOOL");
+  commands.AddOption("--tool", print->tool, "rocprofv3, rocprof, rocprof-compute or rocprof-sys")
+      .TypeName("TOOL");
   commands
-      ->add_option("--card", print->card,
-                   "rdna2, rdna3, rdna4, cdna3 or a target such as gfx1100 (default: the card "
-                   "of this machine)")
-      ->type_name("CARD");
-  commands->add_flag("--json", print->json, "print one JSON object");
+      .AddOption("--card", print->card,
+                 "rdna2, rdna3, rdna4, cdna3 or a target such as gfx1100 (default: the card "
+                 "of this machine)")
+      .TypeName("CARD");
+  commands.AddFlag("--json", print->json, "print one JSON object");
   commands
-      ->add_option("command", print->command,
-                   "after --: what to profile (default: rocforge bench inference)")
-      ->type_name("COMMAND");
-  commands->callback([print, run] {
+      .AddOption("command", print->command,
+                 "after --: what to profile (default: rocforge bench inference)")
+      .TypeName("COMMAND");
+  commands.OnParsed([print, run] {
     if (print->command.empty())
       print->command = {"rocforge", "bench", "inference", "-m", "MODEL", "-r", "1"};
     *run = [print] { return PrintCommands(*print); };
   });
 
-  CLI::App* import = profile.add_subcommand(
+  Command import = profile.AddSubcommand(
       "import", "Show what AMD's profilers wrote: CSV, JSON, rocpd; several files as one");
   auto flags = std::make_shared<ImportFlags>();
-  import->add_option("files", flags->files, "output of rocprofv3 or rocprof")
-      ->type_name("FILE")
-      ->required()
-      ->expected(1, 16);
-  import->add_flag("--json", flags->json, "print one JSON object");
-  import->add_flag("--all", flags->all, "all rows, not only the first 20 of each table");
-  import->callback([flags, run] { *run = [flags] { return Import(*flags); }; });
+  import.AddOption("files", flags->files, "output of rocprofv3 or rocprof")
+      .TypeName("FILE")
+      .Required()
+      .Expected(1, 16);
+  import.AddFlag("--json", flags->json, "print one JSON object");
+  import.AddFlag("--all", flags->all, "all rows, not only the first 20 of each table");
+  import.OnParsed([flags, run] { *run = [flags] { return Import(*flags); }; });
 }
 
 }  // namespace rocforge::apps

@@ -68,19 +68,19 @@ Status Pull(const PullArgs& args) {
 
 }  // namespace
 
-void RegisterPull(CLI::App& app, std::function<Status()>* run) {
-  CLI::App* command = app.add_subcommand("pull", "Fetch a model into the cache and print its path");
+void RegisterPull(Command app, std::function<Status()>* run) {
+  Command command = app.AddSubcommand("pull", "Fetch a model into the cache and print its path");
   auto args = std::make_shared<PullArgs>();
   command
-      ->add_option("model", args->model,
-                   "A name of the catalogue (" + CatalogNames() + "), or hf:OWNER/REPO[:FILE]")
-      ->required();
-  command->add_flag("--verify", args->verify,
-                    "Compare the SHA-256 of hf: files that are already there, too");
-  command->add_option("--endpoint", args->endpoint,
-                      "Server that hf: names mean (else $HF_ENDPOINT, else Hugging Face)");
-  command->footer("$HF_TOKEN is sent to that server, for models that need an account.");
-  command->callback([run, args] { *run = [args] { return Pull(*args); }; });
+      .AddOption("model", args->model,
+                 "A name of the catalogue (" + CatalogNames() + "), or hf:OWNER/REPO[:FILE]")
+      .Required();
+  command.AddFlag("--verify", args->verify,
+                  "Compare the SHA-256 of hf: files that are already there, too");
+  command.AddOption("--endpoint", args->endpoint,
+                    "Server that hf: names mean (else $HF_ENDPOINT, else Hugging Face)");
+  command.Footer("$HF_TOKEN is sent to that server, for models that need an account.");
+  command.OnParsed([run, args] { *run = [args] { return Pull(*args); }; });
 }
 
 }  // namespace rocforge::apps

@@ -216,37 +216,37 @@ std::string TypeHelp() {
 
 }  // namespace
 
-void RegisterQuantize(CLI::App& app, std::function<Status()>* run) {
+void RegisterQuantize(Command app, std::function<Status()>* run) {
   auto flags = std::make_shared<Flags>();
-  CLI::App* command = app.add_subcommand(
+  Command command = app.AddSubcommand(
       "quantize", "Write a model with smaller weights (interrupted, it continues next time)");
-  command->add_option("IN", flags->input, "GGUF file (any part of a split one)")->required();
-  command->add_option("OUT", flags->output, "GGUF file to write")->required();
-  command->add_option("TYPE", flags->type, TypeHelp())->required();
+  command.AddOption("IN", flags->input, "GGUF file (any part of a split one)").Required();
+  command.AddOption("OUT", flags->output, "GGUF file to write").Required();
+  command.AddOption("TYPE", flags->type, TypeHelp()).Required();
   command
-      ->add_option("--imatrix", flags->importance,
-                   "Importance matrix of the model, as llama-imatrix writes it (GGUF or .dat)")
-      ->type_name("FILE");
-  command->add_flag("--pure", flags->pure, "The one type for every matrix, no mix");
+      .AddOption("--imatrix", flags->importance,
+                 "Importance matrix of the model, as llama-imatrix writes it (GGUF or .dat)")
+      .TypeName("FILE");
+  command.AddFlag("--pure", flags->pure, "The one type for every matrix, no mix");
   command
-      ->add_option("--token-embedding-type", flags->token_embedding,
-                   "Type of the token embedding, whatever the mix says")
-      ->type_name("T");
+      .AddOption("--token-embedding-type", flags->token_embedding,
+                 "Type of the token embedding, whatever the mix says")
+      .TypeName("T");
   command
-      ->add_option("--output-tensor-type", flags->output_tensor,
-                   "Type of the output matrix, whatever the mix says")
-      ->type_name("T");
-  command->add_flag(
+      .AddOption("--output-tensor-type", flags->output_tensor,
+                 "Type of the output matrix, whatever the mix says")
+      .TypeName("T");
+  command.AddFlag(
       "--allow-requantize", flags->allow_requantize,
       "Accept weights that are quantized already (worse than from F16 or F32; turning them into "
       "floats needs no flag)");
-  command->add_flag("--force,--overwrite", flags->force, "Replace OUT if it exists");
-  command->add_option("-t,--threads", flags->threads, "Threads (default: one per core)")
-      ->check(CLI::Range(0, 4096))
-      ->type_name("N");
-  command->add_flag("--dry-run", flags->dry_run,
-                    "Print every tensor's type and the sizes, write nothing");
-  command->callback([flags, run] { *run = [flags] { return Run(*flags); }; });
+  command.AddFlag("--force,--overwrite", flags->force, "Replace OUT if it exists");
+  command.AddOption("-t,--threads", flags->threads, "Threads (default: one per core)")
+      .Range(0, 4096)
+      .TypeName("N");
+  command.AddFlag("--dry-run", flags->dry_run,
+                  "Print every tensor's type and the sizes, write nothing");
+  command.OnParsed([flags, run] { *run = [flags] { return Run(*flags); }; });
 }
 
 }  // namespace rocforge::apps

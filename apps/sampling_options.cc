@@ -94,27 +94,26 @@ Result<std::pair<int32_t, float>> ParseLogitBias(std::string_view text) {
 
 }  // namespace
 
-void AddSamplingFlags(CLI::App& command, SamplingFlags* flags) {
+void AddSamplingFlags(Command command, SamplingFlags* flags) {
   const std::string group = "Sampling";
   for (const NumberOption& option : NumberOptions()) {
     std::visit(
         [&](auto member) {
-          command.add_option(option.flags, flags->params.*member, option.help)
-              ->type_name("N")
-              ->capture_default_str()
-              ->group(group);
+          command.AddOption(option.flags, flags->params.*member, option.help)
+              .TypeName("N")
+              .ShowDefault()
+              .Group(group);
         },
         option.member);
   }
   command
-      .add_option("--dry-breaker", flags->dry_breakers,
-                  "text at which a repetition ends (repeatable; replaces the defaults)")
-      ->type_name("TEXT")
-      ->expected(1)
-      ->take_all()
-      ->group(group);
+      .AddOption("--dry-breaker", flags->dry_breakers,
+                 "text at which a repetition ends (repeatable; replaces the defaults)")
+      .TypeName("TEXT")
+      .Repeatable()
+      .Group(group);
   command
-      .add_option_function<std::string>(
+      .AddOptionFunction(
           "--samplers",
           [flags](const std::string& order) {
             flags->order = order;
@@ -122,20 +121,18 @@ void AddSamplingFlags(CLI::App& command, SamplingFlags* flags) {
           },
           "which samplers run, in which order: penalties, dry, top_n_sigma, top_k, typical, "
           "top_p, min_p, xtc, temperature (the default)")
-      ->type_name("ORDER")
-      ->group(group);
+      .TypeName("ORDER")
+      .Group(group);
   command
-      .add_option("--logit-bias", flags->logit_bias,
-                  "add to a token's logit, such as 42=+1.5 or 42=-inf (repeatable)")
-      ->type_name("ID=N")
-      ->expected(1)
-      ->take_all()
-      ->group(group);
+      .AddOption("--logit-bias", flags->logit_bias,
+                 "add to a token's logit, such as 42=+1.5 or 42=-inf (repeatable)")
+      .TypeName("ID=N")
+      .Repeatable()
+      .Group(group);
   command
-      .add_option("-s,--seed", flags->seed,
-                  "the same seed gives the same text (default -1: random)")
-      ->type_name("N")
-      ->group(group);
+      .AddOption("-s,--seed", flags->seed, "the same seed gives the same text (default -1: random)")
+      .TypeName("N")
+      .Group(group);
 }
 
 Result<SamplerParams> ToSamplerParams(const SamplingFlags& flags) {

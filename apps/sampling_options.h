@@ -22,7 +22,7 @@ struct SamplingFlags {
   bool order_given = false;
 };
 
-void AddSamplingFlags(CLI::App& command, SamplingFlags* flags);
+void AddSamplingFlags(Command command, SamplingFlags* flags);
 
 // The parameters, checked as far as that is possible without a vocabulary; without a seed of the
 // user's, a random one. kInvalidArgument says what is wrong.

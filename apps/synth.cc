@@ -321,20 +321,18 @@ std::string PresetHelp() {
 
 }  // namespace
 
-void RegisterSynth(CLI::App& app, std::function<Status()>* run) {
+void RegisterSynth(Command app, std::function<Status()>* run) {
   auto flags = std::make_shared<Flags>();
-  CLI::App* command = app.add_subcommand(
+  Command command = app.AddSubcommand(
       "synth", "Write a model with random weights, to measure the speed of its shape");
-  command->add_option("OUT", flags->output, "GGUF file to write")->required();
-  command->add_option("--preset", flags->preset, PresetHelp())
-      ->type_name("NAME[:TYPE]")
-      ->required();
-  command->add_option("--seed", flags->seed, "Seed of the weights")->type_name("S");
-  command->add_option("-t,--threads", flags->threads, "Threads (default: one per core)")
-      ->check(CLI::Range(0, 1024))
-      ->type_name("N");
-  command->add_flag("--force,--overwrite", flags->force, "Replace OUT if it exists");
-  command->callback([flags, run] { *run = [flags] { return Synth(*flags); }; });
+  command.AddOption("OUT", flags->output, "GGUF file to write").Required();
+  command.AddOption("--preset", flags->preset, PresetHelp()).TypeName("NAME[:TYPE]").Required();
+  command.AddOption("--seed", flags->seed, "Seed of the weights").TypeName("S");
+  command.AddOption("-t,--threads", flags->threads, "Threads (default: one per core)")
+      .Range(0, 1024)
+      .TypeName("N");
+  command.AddFlag("--force,--overwrite", flags->force, "Replace OUT if it exists");
+  command.OnParsed([flags, run] { *run = [flags] { return Synth(*flags); }; });
 }
 
 }  // namespace rocforge::apps

@@ -23,7 +23,7 @@ struct Flags {
   std::string model;
   std::string template_file;
   std::string name;
-  CLI::Option* name_option = nullptr;
+  Option name_option;
   std::string input;
   std::string now;
 };
@@ -59,7 +59,7 @@ Result<std::string> LoadSource(const Flags& flags, const Json& json,
   ROCFORGE_ASSIGN_OR_RETURN(const std::string path, ResolveModel(flags.model));
   ROCFORGE_ASSIGN_OR_RETURN(const gguf::File file, gguf::File::Open(path));
   *where = path;
-  const std::string name = flags.name_option->count() > 0
+  const std::string name = flags.name_option.Count() > 0
                                ? flags.name
                                : text::chat::DefaultChatTemplateName(file, *input);
   Result<text::chat::ModelChatTemplate> model = text::chat::LoadChatTemplate(file, name);
@@ -111,32 +111,32 @@ Status Run(const Flags& flags) {
 
 }  // namespace
 
-void RegisterTemplate(CLI::App& app, std::function<Status()>* run) {
-  CLI::App* command = app.add_subcommand(
-      "template", "Show the prompt that a chat template makes of a conversation");
+void RegisterTemplate(Command app, std::function<Status()>* run) {
+  Command command =
+      app.AddSubcommand("template", "Show the prompt that a chat template makes of a conversation");
   auto flags = std::make_shared<Flags>();
-  AddModelFlag(*command, &flags->model);
-  CLI::Option* file =
-      command->add_option("--template", flags->template_file, "Jinja file instead of a model's")
-          ->type_name("FILE");
-  file->excludes(command->get_option("--model"));
+  AddModelFlag(command, &flags->model);
+  Option file =
+      command.AddOption("--template", flags->template_file, "Jinja file instead of a model's")
+          .TypeName("FILE");
+  file.Excludes(command.Find("--model"));
   flags->name_option =
       command
-          ->add_option("--name", flags->name,
-                       "the model's template of this name (tokenizer.chat_template.NAME)")
-          ->type_name("NAME")
-          ->excludes(file);
+          .AddOption("--name", flags->name,
+                     "the model's template of this name (tokenizer.chat_template.NAME)")
+          .TypeName("NAME")
+          .Excludes(file);
   command
-      ->add_option("--input", flags->input,
-                   "JSON file with messages and, as needed, tools, add_generation_prompt, "
-                   "bos_token, eos_token, extra; - reads standard input")
-      ->type_name("FILE")
-      ->required();
+      .AddOption("--input", flags->input,
+                 "JSON file with messages and, as needed, tools, add_generation_prompt, "
+                 "bos_token, eos_token, extra; - reads standard input")
+      .TypeName("FILE")
+      .Required();
   command
-      ->add_option("--now", flags->now,
-                   "what strftime_now sees, as \"YYYY-mm-dd HH:MM:SS\" (default: the clock)")
-      ->type_name("TIME");
-  command->callback([flags, run] { *run = [flags] { return Run(*flags); }; });
+      .AddOption("--now", flags->now,
+                 "what strftime_now sees, as \"YYYY-mm-dd HH:MM:SS\" (default: the clock)")
+      .TypeName("TIME");
+  command.OnParsed([flags, run] { *run = [flags] { return Run(*flags); }; });
 }
 
 }  // namespace rocforge::apps

@@ -28,9 +28,9 @@ constexpr size_t kWriteBytes = size_t{1} << 18;
 struct Flags {
   std::string model;
   std::string text;
-  CLI::Option* text_option = nullptr;
+  Option text_option;
   std::string file;
-  CLI::Option* file_option = nullptr;
+  Option file_option;
   bool ids = false;
   bool json = false;
   bool lines = false;
@@ -99,13 +99,13 @@ std::string Json(const text::Tokenizer& tokenizer, const std::vector<int32_t>& i
 }
 
 Result<std::string> ReadInput(const Flags& flags) {
-  if (flags.text_option->count() > 0) return flags.text;
-  if (flags.file_option->count() == 0 && isatty(STDIN_FILENO) != 0) {
+  if (flags.text_option.Count() > 0) return flags.text;
+  if (flags.file_option.Count() == 0 && isatty(STDIN_FILENO) != 0) {
     return InvalidArgument(
         "there is no text: give it behind the options, or --file FILE, or pipe "
         "it in");
   }
-  const bool from_stdin = flags.file_option->count() == 0 || flags.file == "-";
+  const bool from_stdin = flags.file_option.Count() == 0 || flags.file == "-";
   return ReadTextFile(from_stdin ? "/dev/stdin" : flags.file);
 }
 
@@ -181,32 +181,32 @@ Status Run(const Flags& flags) {
 
 }  // namespace
 
-void RegisterTokenize(CLI::App& app, std::function<Status()>* run) {
+void RegisterTokenize(Command app, std::function<Status()>* run) {
   auto flags = std::make_shared<Flags>();
-  CLI::App* command = app.add_subcommand("tokenize", "Show the tokens that a text becomes");
+  Command command = app.AddSubcommand("tokenize", "Show the tokens that a text becomes");
   command
-      ->add_option("-m,--model,--gguf", flags->model,
-                   "GGUF file or name of a pulled model (default: $ROCFORGE_MODEL)")
-      ->type_name("MODEL");
+      .AddOption("-m,--model,--gguf", flags->model,
+                 "GGUF file or name of a pulled model (default: $ROCFORGE_MODEL)")
+      .TypeName("MODEL");
   flags->text_option =
-      command->add_option("TEXT,-p,--prompt", flags->text, "The text (default: standard input)");
+      command.AddOption("TEXT,-p,--prompt", flags->text, "The text (default: standard input)");
   flags->file_option =
-      command->add_option("-f,--file", flags->file, "Read the text from FILE, to the last byte")
-          ->type_name("FILE")
-          ->excludes(flags->text_option);
-  CLI::Option* ids = command->add_flag("--ids", flags->ids, "Print only the ids, as [1, 2, 3]");
-  CLI::Option* json = command->add_flag("--json", flags->json, "Print one JSON object");
-  CLI::Option* lines = command->add_flag(
+      command.AddOption("-f,--file", flags->file, "Read the text from FILE, to the last byte")
+          .TypeName("FILE")
+          .Excludes(flags->text_option);
+  Option ids = command.AddFlag("--ids", flags->ids, "Print only the ids, as [1, 2, 3]");
+  Option json = command.AddFlag("--json", flags->json, "Print one JSON object");
+  Option lines = command.AddFlag(
       "--lines", flags->lines,
       "Each line of the file or of standard input is a text of its own, with C-style escapes (\\n, "
       "\\t, \\\\, \\xHH, ...); print the ids of each as one JSON array a line");
-  json->excludes(ids)->excludes(lines);
-  lines->excludes(flags->text_option);
-  command->add_flag("--no-special", flags->no_special,
-                    "Do not recognise control tokens, such as <|im_end|>, in the text");
-  command->add_flag("--no-bos", flags->no_bos,
-                    "Do not add the BOS and EOS tokens that the model asks for");
-  command->callback([flags, run] { *run = [flags] { return Run(*flags); }; });
+  json.Excludes(ids).Excludes(lines);
+  lines.Excludes(flags->text_option);
+  command.AddFlag("--no-special", flags->no_special,
+                  "Do not recognise control tokens, such as <|im_end|>, in the text");
+  command.AddFlag("--no-bos", flags->no_bos,
+                  "Do not add the BOS and EOS tokens that the model asks for");
+  command.OnParsed([flags, run] { *run = [flags] { return Run(*flags); }; });
 }
 
 }  // namespace rocforge::apps

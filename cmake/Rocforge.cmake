@@ -2,8 +2,7 @@
 
 find_program(ROCFORGE_CCACHE ccache)
 if(ROCFORGE_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-  # The sloppiness is what its manual asks for with precompiled headers.
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros ${ROCFORGE_CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${ROCFORGE_CCACHE})
 endif()
 
 find_package(Threads REQUIRED)
@@ -51,9 +50,10 @@ if(ROCFORGE_FUZZ)
 endif()
 
 # rocforge_light_build(TARGET): for code whose compile time matters more than its speed.
+# No precompiled headers: GCC emits their inline functions and vtables anew into every object, which costs more than the
+# parsing (a file of 80 lines: 6.9 s instead of 0.6 s under the sanitizers).
 function(rocforge_light_build target)
-  target_compile_options(${target} PRIVATE $<$<NOT:$<CONFIG:Debug>>:-O1>
-    $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)  # lets ccache look through a precompiled header
+  target_compile_options(${target} PRIVATE $<$<NOT:$<CONFIG:Debug>>:-O1>)
 endfunction()
 
 # rocforge_library(NAME DEPS ...): the static library of src/<folder>, from every .cc file directly in it.
@@ -92,7 +92,10 @@ function(rocforge_test folder)
   target_include_directories(test_${name} PRIVATE ${PROJECT_SOURCE_DIR})
   target_link_libraries(test_${name} PRIVATE ${ARG_DEPS} rocforge_testing rocforge_flags)
   rocforge_light_build(test_${name})
-  target_precompile_headers(test_${name} REUSE_FROM rocforge_testing)
+  if(ROCFORGE_SANITIZE)
+    # Tests are not what is under test: without optimisation and with ASan alone they compile in half the time.
+    target_compile_options(test_${name} PRIVATE -O0 -fno-sanitize=undefined)
+  endif()
   gtest_discover_tests(test_${name} TEST_PREFIX "${folder}/" DISCOVERY_MODE PRE_TEST
     DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT ${ARG_TIMEOUT})
 endfunction()

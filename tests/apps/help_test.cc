@@ -3,6 +3,7 @@
 #include <memory>
 #include <sstream>
 
+#include "apps/command.h"
 #include "tests/testing.h"
 
 namespace rocforge::apps {

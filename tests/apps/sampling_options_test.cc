@@ -1,5 +1,9 @@
 #include "apps/sampling_options.h"
 
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+
 #include <cmath>
 
 #include "apps/run_stats.h"
