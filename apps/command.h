@@ -14,6 +14,7 @@ namespace rocforge::apps {
 inline constexpr int kExitOk = 0;
 inline constexpr int kExitFailure = 1;
 inline constexpr int kExitUsage = 2;
+inline constexpr int kExitMismatch = 3;       // a baseline of other hardware (exit_code.h)
 inline constexpr int kExitInterrupted = 130;  // 128 + SIGINT, as shells report it
 
 // Adds its subcommand to `app`. When the user names it, `*run` is set to the function that does the

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "apps/command.h"
+#include "apps/exit_code.h"
 #include "apps/help.h"
 #include "base/format.h"
 #include "base/log.h"
@@ -45,8 +46,9 @@ int Report(const rocforge::Status& status) {
     return rocforge::apps::kExitInterrupted;
   }
   std::fprintf(stderr, "error: %s\n", status.message().c_str());
-  return status.code() == rocforge::StatusCode::kInvalidArgument ? rocforge::apps::kExitUsage
-                                                                 : rocforge::apps::kExitFailure;
+  return rocforge::apps::ExitCodeOr(status.code() == rocforge::StatusCode::kInvalidArgument
+                                        ? rocforge::apps::kExitUsage
+                                        : rocforge::apps::kExitFailure);
 }
 
 }  // namespace

@@ -56,30 +56,13 @@ TEST(GpuTest, AMissingGpuIsAnErrorOnlyIfItWasAskedFor) {
   EXPECT_EQ(RunRocforge({"generate", "-m", toy.path(), "-p", "a", "-n", "1"}).exit_code, 0);
 }
 
-TEST(SynthTest, WritesAModelThatRunsAndCanBeMeasured) {
+TEST(SynthTest, WritesAModelOfAKnownShape) {
   const TempDir dir;
   const std::string path = dir.File("tiny.gguf");
   const Finished made = RunRocforge({"synth", path, "--preset", "llama-tiny:q4_k_m"});
   ASSERT_EQ(made.exit_code, 0) << made.err;
   EXPECT_EQ(RunRocforge({"synth", path, "--preset", "llama-tiny"}).exit_code, 1) << "it exists";
   EXPECT_EQ(RunRocforge({"synth", path, "--preset", "llama-9000b", "--force"}).exit_code, 2);
-  const Finished bench =
-      RunRocforge({"bench", "inference", "-m", path, "--device", "cpu", "--pp", "16", "--tg", "4",
-                   "--sequences", "1,3", "-r", "2", "--json"});
-  ASSERT_EQ(bench.exit_code, 0) << bench.err;
-  const json rows = json::parse(bench.out, nullptr, false);
-  ASSERT_EQ(rows.size(), 3u);
-  EXPECT_EQ(rows[0]["test"], "pp16");
-  EXPECT_EQ(rows[1]["test"], "tg4");
-  EXPECT_EQ(rows[2]["test"], "tg4 x 3");
-  for (const json& row : rows) {
-    EXPECT_GT(row["tokens_per_second"].get<double>(), 0);
-    EXPECT_EQ(row["seconds"].size(), 2u);
-  }
-  const Finished table = RunRocforge(
-      {"bench", "inference", "-m", path, "--device", "cpu", "--pp", "0", "--tg", "4", "-r", "1"});
-  EXPECT_NE(table.out.find("tok/s"), std::string::npos) << table.out;
-  EXPECT_EQ(RunRocforge({"bench"}).exit_code, 2);
 }
 
 }  // namespace
