@@ -270,7 +270,7 @@ Value SliceFilter(Runtime& rt, const Args& args) {
   return out.FinishGenerator();
 }
 
-constexpr FilterInfo kFilters[] = {
+constexpr FilterInfo kSequenceFilters[] = {
     {"batch", Batch},         {"count", LengthFilter}, {"dictsort", DictSort}, {"first", First},
     {"groupby", GroupBy},     {"items", ItemsFilter},  {"join", Join},         {"last", Last},
     {"length", LengthFilter}, {"list", ListFilter},    {"max", Max},           {"min", Min},
@@ -281,7 +281,7 @@ constexpr FilterInfo kFilters[] = {
 }  // namespace
 
 const FilterInfo* FindSequenceFilter(std::string_view name) {
-  for (const FilterInfo& filter : kFilters) {
+  for (const FilterInfo& filter : kSequenceFilters) {
     if (name == filter.name) return &filter;
   }
   return nullptr;

@@ -347,7 +347,7 @@ Value PPrint(Runtime& rt, const Args& args) {
   return PrettyFormat(rt, Bind(rt, "pprint", {"value"}, 1, args)[0]);
 }
 
-constexpr FilterInfo kFilters[] = {
+constexpr FilterInfo kTextFilters[] = {
     {"capitalize", Capitalize},
     {"center", Center},
     {"e", EscapeFilter},
@@ -375,7 +375,7 @@ constexpr FilterInfo kFilters[] = {
 }  // namespace
 
 const FilterInfo* FindTextFilter(std::string_view name) {
-  for (const FilterInfo& filter : kFilters) {
+  for (const FilterInfo& filter : kTextFilters) {
     if (name == filter.name) return &filter;
   }
   return nullptr;

@@ -245,7 +245,7 @@ Value RejectAttr(Runtime& rt, const Args& args) {
   return SelectWith(rt, "rejectattr", args, false, true);
 }
 
-constexpr FilterInfo kFilters[] = {
+constexpr FilterInfo kValueFilters[] = {
     {"abs", Abs},
     {"attr", Attr},
     {"d", Default},
@@ -264,7 +264,7 @@ constexpr FilterInfo kFilters[] = {
 }  // namespace
 
 const FilterInfo* FindValueFilter(std::string_view name) {
-  for (const FilterInfo& filter : kFilters) {
+  for (const FilterInfo& filter : kValueFilters) {
     if (name == filter.name) return &filter;
   }
   return nullptr;

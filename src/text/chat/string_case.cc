@@ -154,7 +154,7 @@ Value IsTitle(Runtime& rt, Self self, const Args& args) {
   return Value::Bool(any);
 }
 
-constexpr MethodInfo kMethods[] = {
+constexpr MethodInfo kCaseMethods[] = {
     {"capitalize", Capitalize},
     {"casefold", CaseFold},
     {"isalnum", IsAlnum},
@@ -177,6 +177,6 @@ constexpr MethodInfo kMethods[] = {
 
 }  // namespace
 
-std::span<const MethodInfo> StringCaseMethods() { return kMethods; }
+std::span<const MethodInfo> StringCaseMethods() { return kCaseMethods; }
 
 }  // namespace rocforge::text::chat
