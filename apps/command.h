@@ -41,5 +41,6 @@ void RegisterQuantize(Command app, std::function<Status()>* run);
 void RegisterSynth(Command app, std::function<Status()>* run);
 void RegisterTemplate(Command app, std::function<Status()>* run);
 void RegisterTokenize(Command app, std::function<Status()>* run);
+void RegisterTune(Command app, std::function<Status()>* run);
 
 }  // namespace rocforge::apps

@@ -18,6 +18,7 @@ const std::vector<Register>& Commands() {
       RegisterSynth,
       RegisterBench,
       RegisterProfileRocm,
+      RegisterTune,
       RegisterDevices,
   };
   // clang-format on

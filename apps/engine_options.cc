@@ -11,6 +11,7 @@
 #include "apps/model_path.h"
 #include "apps/progress.h"
 #include "base/format.h"
+#include "kernels/gpu/tune/tuning_file.h"
 
 namespace rocforge::apps {
 namespace {
@@ -69,6 +70,10 @@ void AddEngineFlags(Command command, EngineFlags* flags) {
                  "on a GPU: compare ops with the CPU after loading (auto: some, on: all)")
       .TypeName("auto|on|off")
       .OneOf({"auto", "on", "off"});
+  command
+      .AddOption("--tuning", flags->tuning,
+                 "a file of `rocforge tune export`, or off (default: what `rocforge tune` found)")
+      .TypeName("FILE|off");
   AddPassFlag(command, &flags->disabled_passes);
 }
 
@@ -78,6 +83,21 @@ void AddContextFlag(Command command, EngineFlags* flags) {
                  "tokens of context (default: the model's own, at most 4096)")
       .TypeName("N")
       .AtLeast(1);
+}
+
+Result<std::string> TuningPath(const std::string& flag) {
+  if (flag == "off") return std::string();
+  if (flag.empty()) {
+    // No cache folder, nothing tuned.
+    const Result<std::string> cache = CacheFolder();
+    return cache.ok() ? cache.value() + "/tuning.json" : std::string();
+  }
+  // A file that was asked for must be right.
+  std::error_code error;
+  if (!std::filesystem::exists(flag, error))
+    return NotFound(Format("{}: no such file", EscapeForTerminal(flag)));
+  ROCFORGE_RETURN_IF_ERROR(gpu::ReadTuningFile(flag).status());
+  return flag;
 }
 
 Result<engine::EngineOptions> ToEngineOptions(const EngineFlags& flags) {
@@ -96,6 +116,7 @@ Result<engine::EngineOptions> ToEngineOptions(const EngineFlags& flags) {
   ROCFORGE_ASSIGN_OR_RETURN(options.self_check, engine::ParseSelfCheck(flags.self_check));
   if (flags.batch > 0) options.max_batch_tokens = flags.batch;
   options.passes.disabled = flags.disabled_passes;
+  ROCFORGE_ASSIGN_OR_RETURN(options.tuning_path, TuningPath(flags.tuning));
   return options;
 }
 

@@ -23,6 +23,7 @@ struct EngineFlags {
   std::string isa;
   std::string executor = "auto";
   std::string self_check = "auto";
+  std::string tuning;  // a file, "off", or "" for the cache's
   std::vector<std::string> disabled_passes;
 };
 
@@ -30,11 +31,15 @@ struct EngineFlags {
 void AddModelFlag(Command command, std::string* model);
 // --disable-pass.
 void AddPassFlag(Command command, std::vector<std::string>* disabled);
-// The model, --device, --threads, --batch, --kv-type, --isa, --executor, --self-check,
+// The model, --device, --threads, --batch, --kv-type, --isa, --executor, --self-check, --tuning,
 // --disable-pass.
 void AddEngineFlags(Command command, EngineFlags* flags);
 // --ctx, for commands where it is the size of the context.
 void AddContextFlag(Command command, EngineFlags* flags);
+
+// The file of --tuning: "" for off or where there is no cache folder; the cache's where the flag is
+// empty (it need not exist). A named file must exist and be right.
+Result<std::string> TuningPath(const std::string& flag);
 
 // Resolves the model's name and fills the engine's options. The device is that of the flag, else of
 // $ROCFORGE_DEVICE or $ROCMFORGE_DEVICE, else "auto".

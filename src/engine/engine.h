@@ -39,6 +39,9 @@ struct EngineOptions {
   std::string isa;                 // force a CPU instruction set; empty: the best one
   std::string executor = "auto";   // on a GPU: auto, eager, graph (exec/gpu_executor.h)
   SelfCheck self_check = SelfCheck::kAuto;
+  // What `rocforge tune` found, if this file is there; empty: the launchers' own choices. A file
+  // that cannot be read is warned of and not used.
+  std::string tuning_path;
   graph::PassOptions passes;
   std::function<void(double fraction)> on_load_progress;  // [0, 1], from the loading thread
 };

@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <limits>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "base/format.h"
 #include "base/log.h"
 #include "engine/gpu_memory.h"
+#include "engine/tune.h"
 #include "exec/cpu_executor.h"
 #include "exec/gpu_executor.h"
 #include "exec/self_check.h"
@@ -37,6 +40,32 @@ Status CheckNumbers(const EngineOptions& o) {
   if (o.kv_type != DType::kF16 && o.kv_type != DType::kF32)
     return Unsupported(Format("the KV cache can be f16 or f32, not {}", Name(o.kv_type)));
   return {};
+}
+
+std::vector<gpu::TuningEntry> TuningOf(const EngineOptions& o) {
+  if (o.tuning_path.empty()) return {};
+  Result<std::vector<gpu::TuningEntry>> entries = gpu::ReadTuningFile(o.tuning_path);
+  if (entries.ok()) return std::move(*entries);
+  Log(LogLevel::kWarn, "tuning is not used: {} (rocforge tune clear removes it)",
+      entries.status().message());
+  return {};
+}
+
+// Threads and instruction set of the CPU as tuned, where the user (`asked`) names none.
+void ApplyCpuTuning(const EngineOptions& asked, Loaded& l) {
+  if (l.tuning.empty() || asked.n_threads != 0 || !asked.isa.empty()) return;
+  const std::string device = CpuDeviceKey(), op = CpuTuneKey(l.model.info);
+  const auto available = cpu::AvailableIsas();
+  for (const gpu::TuningEntry& e : l.tuning) {
+    if (e.driver != "cpu" || e.device != device || e.op != op || e.cpu_threads == 0) continue;
+    const Result<cpu::Isa> isa = cpu::ParseIsa(e.cpu_isa);
+    if (!isa.ok() || std::find(available.begin(), available.end(), *isa) == available.end())
+      continue;  // another build's
+    l.options.isa = e.cpu_isa;
+    if (l.options.n_threads == e.cpu_threads) continue;
+    l.options.n_threads = e.cpu_threads;
+    l.pool = std::make_unique<ThreadPool>(e.cpu_threads);
+  }
 }
 
 // Replaces every 0 and "auto" by the choice.
@@ -93,6 +122,7 @@ Result<Loaded> OpenModel(const EngineOptions& options) {
   Result<model::Model> model = model::BuildModel(*l.file, options.n_ctx);
   if (!model.ok()) return model.status().WithContext(options.model_path);
   l.model = std::move(*model);
+  l.tuning = TuningOf(options);
   ROCFORGE_RETURN_IF_ERROR(Resolve(l.options, l.model.info));
   ROCFORGE_ASSIGN_OR_RETURN(graph::Plan plan,
                             graph::BuildPlan(l.model.graph, l.options.passes,
@@ -110,7 +140,8 @@ Result<Loaded> OpenModel(const EngineOptions& options) {
   return l;
 }
 
-Status LoadOnCpu(Loaded& l) {
+Status LoadOnCpu(Loaded& l, const EngineOptions& asked) {
+  ApplyCpuTuning(asked, l);
   ROCFORGE_ASSIGN_OR_RETURN(
       l.kv, KvMemory::Allocate(l.plan->graph.kv_layers, l.options.kv_type, l.n_pages, kPageSize));
   ROCFORGE_ASSIGN_OR_RETURN(const cpu::Isa isa, cpu::ParseIsa(l.options.isa));
@@ -162,6 +193,8 @@ Status LoadOnGpu(Loaded& l, const DeviceRequest& request) {
   binding.max_sequences = l.options.max_sequences;
   binding.page_table_stride = l.pages_per_sequence;
   binding.mode = mode;
+  const gpu::Tuning tuning = gpu::TuningFor(l.tuning, *gpu.device);
+  binding.tuning = &tuning;
   Result<std::unique_ptr<exec::GpuExecutor>> executor = exec::GpuExecutor::Create(*l.plan, binding);
   if (!executor.ok()) return named(executor.status());
   ROCFORGE_RETURN_IF_ERROR(named(weights.UploadMatrices(*l.pool, l.options.on_load_progress)));
@@ -206,7 +239,7 @@ Result<Loaded> LoadModel(const EngineOptions& options) {
     if (request.kind != Kind::kAuto || status.code() == StatusCode::kInternal) return status;
     SayFallBack(status);
   }
-  ROCFORGE_RETURN_IF_ERROR(LoadOnCpu(l));
+  ROCFORGE_RETURN_IF_ERROR(LoadOnCpu(l, options));
   return l;
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "base/thread_pool.h"
 #include "engine/engine.h"
@@ -12,6 +13,7 @@
 #include "exec/executor.h"
 #include "gguf/reader.h"
 #include "graph/plan.h"
+#include "kernels/gpu/tune/tuning_file.h"
 #include "model/model.h"
 #include "rocforge/status.h"
 
@@ -27,8 +29,9 @@ struct Loaded {
   model::Model model;
   std::unique_ptr<graph::Plan> plan;
   std::unique_ptr<ThreadPool> pool;
-  OpenedGpu gpu;           // empty on the CPU
-  GpuWeights gpu_weights;  // empty on the CPU
+  std::vector<gpu::TuningEntry> tuning;  // of all devices; empty where options name no file
+  OpenedGpu gpu;                         // empty on the CPU
+  GpuWeights gpu_weights;                // empty on the CPU
   KvMemory kv;
   std::unique_ptr<exec::Executor> executor;
 };

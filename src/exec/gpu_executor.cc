@@ -145,6 +145,16 @@ struct GpuExecutor::State {
     return arena.ptr() + static_cast<DevicePtr>(plan->offsets[static_cast<size_t>(id)]);
   }
 
+  gpu::BindContext Context() const {
+    gpu::BindContext context;
+    context.device = binding.device;
+    context.modules = binding.modules;
+    context.step = step.device();
+    context.scratch = scratch.ptr();
+    context.scratch_bytes = scratch.bytes();
+    context.tuning = binding.tuning;
+    return context;
+  }
   Status Allocate();
   Status BindAll();
   Status Begin(const op::Step& s, Wanted w);
@@ -188,12 +198,7 @@ Status GpuExecutor::State::Allocate() {
 }
 
 Status GpuExecutor::State::BindAll() {
-  gpu::BindContext context;
-  context.device = binding.device;
-  context.modules = binding.modules;
-  context.step = step.device();
-  context.scratch = scratch.ptr();
-  context.scratch_bytes = scratch.bytes();
+  const gpu::BindContext context = Context();
   nodes.resize(plan->graph.nodes.size());  // never resized again: calls point into it
   for (size_t i = 0; i < nodes.size(); ++i) {
     const graph::Node& node = plan->graph.nodes[i];
@@ -237,6 +242,7 @@ Result<std::unique_ptr<GpuExecutor>> GpuExecutor::Create(const graph::Plan& plan
   state->mode = binding.mode;
   ROCFORGE_RETURN_IF_ERROR(state->Allocate());
   ROCFORGE_RETURN_IF_ERROR(state->BindAll());
+  state->binding.tuning = nullptr;  // may not outlive this call
   return std::unique_ptr<GpuExecutor>(new GpuExecutor(std::move(state)));
 }
 
@@ -396,6 +402,12 @@ Status GpuExecutor::RunStepwise(const op::Step& step, const Visitor& visit) {
     ROCFORGE_RETURN_IF_ERROR(visit(i, node.call, true));
   }
   return s.Finish(step);
+}
+
+const op::Call& GpuExecutor::CallOf(size_t node) const { return state_->nodes[node].call; }
+gpu::BindContext GpuExecutor::Context() const { return state_->Context(); }
+gpu::StepShape GpuExecutor::ShapeOf(const op::Step& step) const {
+  return state_->step.ShapeOf(step, state_->page_size);
 }
 
 std::span<const float> GpuExecutor::logits() const {

@@ -13,7 +13,9 @@
 #include "device/gpu/device.h"
 #include "exec/executor.h"
 #include "graph/plan.h"
+#include "kernels/gpu/launch/bound_op.h"
 #include "kernels/gpu/launch/modules.h"
+#include "kernels/gpu/tune/tuning.h"
 #include "rocforge/status.h"
 
 namespace rocforge::exec {
@@ -36,6 +38,7 @@ struct GpuBinding {
   int32_t max_sequences = 1;
   int32_t page_table_stride = 0;  // of the steps
   GpuMode mode = GpuMode::kAuto;
+  const gpu::Tuning* tuning = nullptr;  // read by Create only; may be null
 };
 
 // Device memory that an executor of the plan takes for itself, in bytes.
@@ -75,6 +78,12 @@ class GpuExecutor final : public Executor {
   // this step. Stops at the first error.
   using Visitor = std::function<Status(size_t node, const op::Call& call, bool done)>;
   Status RunStepwise(const op::Step& step, const Visitor& visit);
+
+  // For tuning (gpu_tuner.h): what Create bound a node's op with, and what grids of a
+  // step depend on.
+  const op::Call& CallOf(size_t node) const;
+  gpu::BindContext Context() const;
+  gpu::StepShape ShapeOf(const op::Step& step) const;
 
  private:
   struct State;

@@ -22,11 +22,16 @@ constexpr uint32_t kPrefillWaves = 4;
 constexpr uint32_t kPrefillQueries = 64;      // rows of a block
 constexpr uint32_t kPrefillQueriesWide = 32;  // with heads of more than 128 columns
 
-// Blocks per multiprocessor that a step is split into: what the registers let run at once.
+// Blocks per multiprocessor that a step is split into: what the registers let run at once; and the
+// most that tuning may ask for.
 constexpr uint32_t kBlocksPerMultiprocessor = 4;
+constexpr uint32_t kMostBlocksPerMultiprocessor = 8;
 
+uint32_t SplitBlocks(const DeviceInfo& info, uint32_t per_multiprocessor) {
+  return per_multiprocessor * static_cast<uint32_t>(std::max(info.multiprocessors, 1));
+}
 uint32_t MostSplitBlocks(const DeviceInfo& info) {
-  return kBlocksPerMultiprocessor * static_cast<uint32_t>(std::max(info.multiprocessors, 1));
+  return SplitBlocks(info, kMostBlocksPerMultiprocessor);
 }
 
 uint32_t CacheType(DType type) { return type == DType::kF16 ? kCacheF16 : kCacheF32; }
@@ -60,14 +65,16 @@ AttentionArgs MakeArgs(const op::Attention& p, const op::Call& call, const BindC
 class Decode {
  public:
   // Nothing where no decode kernel takes this op.
-  static Result<std::optional<Decode>> Make(const AttentionArgs& args, const BindContext& context) {
+  static Result<std::optional<Decode>> Make(const AttentionArgs& args, const BindContext& context,
+                                            const OpConfigs& configs) {
     const uint32_t widest = std::max(args.head_dim_k, args.head_dim_v);
     Decode d;
     d.lanes_ = widest <= 64 ? 8 : widest <= 128 ? 16 : 32;
     d.wave_ = static_cast<uint32_t>(context.device->info().wave_size);
     d.args_.a = args;
     d.overlap_ = CanOverlap(context);
-    d.most_blocks_ = MostSplitBlocks(context.device->info());
+    d.configs_ = configs;
+    d.info_ = context.device->info();
     if (args.head_dim_k % 8 != 0 || args.head_dim_v % 8 != 0 || args.page_size % 32 != 0)
       return std::optional<Decode>();
     for (const uint32_t rows : kDecodeRows) {
@@ -90,12 +97,18 @@ class Decode {
     const uint32_t rows = usual_tokens * (args_.a.n_heads / args_.a.n_kv_heads);
     size_t chosen = 0;
     while (chosen + 1 < n_kernels_ && kernels_[chosen].rows < rows) ++chosen;
+    // Tuned for one sequence.
+    OpConfig config;
+    if (shape.n_seqs == 1) config = configs_[LengthBucket(shape.max_kv_len)];
+    for (size_t i = 0; i < n_kernels_; ++i) {
+      if (kernels_[i].rows == config.rows) chosen = i;
+    }
     AttentionDecodeArgs args = args_;
     args.max_tokens = max_tokens;
     args.row_blocks = CeilDiv(rows, kernels_[chosen].rows);
     const uint32_t row_blocks = args.a.n_kv_heads * args.row_blocks;
     const auto n_seqs = static_cast<uint32_t>(shape.n_seqs);
-    args.n_splits = Splits(shape, kernels_[chosen].rows, row_blocks * n_seqs);
+    args.n_splits = Splits(shape, kernels_[chosen].rows, row_blocks * n_seqs, config.blocks);
     return stream.Launch(kernels_[chosen].kernel,
                          {row_blocks * args.n_splits, n_seqs, kDecodeThreads, false, 0, overlap_},
                          &args);
@@ -109,7 +122,7 @@ class Decode {
 
   // A counter for every row block of a launch that is split; the kernels leave them at 0.
   Status MakeCounters(const std::shared_ptr<const Device>& device) {
-    const int64_t bytes = int64_t{most_blocks_} * static_cast<int64_t>(sizeof(uint32_t));
+    const int64_t bytes = int64_t{MostSplitBlocks(info_)} * static_cast<int64_t>(sizeof(uint32_t));
     ROCFORGE_ASSIGN_OR_RETURN(Buffer buffer, Buffer::Allocate(device, bytes));
     ROCFORGE_ASSIGN_OR_RETURN(const Stream stream, Stream::Create(device));
     ROCFORGE_RETURN_IF_ERROR(stream.Fill(buffer.ptr(), 0, bytes));
@@ -120,12 +133,15 @@ class Decode {
   }
 
   // Enough blocks to fill the device, and in each split work for all waves of a block.
-  uint32_t Splits(const StepShape& shape, uint32_t rows, uint32_t blocks) const {
+  uint32_t Splits(const StepShape& shape, uint32_t rows, uint32_t blocks, uint32_t tuned) const {
     const uint32_t step = DecodeSteps(args_.a.cache_type, rows, lanes_, wave_) * wave_ / lanes_ *
                           (kDecodeThreads / wave_);
     auto length = static_cast<uint32_t>(shape.max_kv_len);
     if (args_.a.window != 0) length = std::min(length, args_.a.window);
-    return std::clamp(most_blocks_ / blocks, 1u, std::min(CeilDiv(length, step), kMaxSplits));
+    const uint32_t wanted =
+        SplitBlocks(info_, tuned == 0 ? kBlocksPerMultiprocessor
+                                      : std::min(tuned, kMostBlocksPerMultiprocessor));
+    return std::clamp(wanted / blocks, 1u, std::min(CeilDiv(length, step), kMaxSplits));
   }
 
   AttentionDecodeArgs args_{};
@@ -134,7 +150,8 @@ class Decode {
   std::shared_ptr<Buffer> counters_;
   uint32_t lanes_ = 0;
   uint32_t wave_ = 0;
-  uint32_t most_blocks_ = 0;
+  OpConfigs configs_;
+  DeviceInfo info_;
   bool overlap_ = false;
 };
 
@@ -201,7 +218,8 @@ Result<std::unique_ptr<BoundOp>> BindAttention(const op::Call& call, const RowCo
   const AttentionArgs args = MakeArgs(p, call, context);
   ROCFORGE_ASSIGN_OR_RETURN(const Kernel plain,
                             context.modules->Find("attention", "attention_plain"));
-  ROCFORGE_ASSIGN_OR_RETURN(const std::optional<Decode> decode, Decode::Make(args, context));
+  ROCFORGE_ASSIGN_OR_RETURN(const std::optional<Decode> decode,
+                            Decode::Make(args, context, ConfigsOf(context.tuning, call)));
   ROCFORGE_ASSIGN_OR_RETURN(const std::optional<Prefill> prefill, Prefill::Make(args, context));
   const uint32_t plain_block =
       kPlainWaves * static_cast<uint32_t>(context.device->info().wave_size);

@@ -8,6 +8,7 @@
 
 #include "device/gpu/device.h"
 #include "kernels/gpu/launch/modules.h"
+#include "kernels/gpu/tune/tuning.h"
 #include "kernels/op/call.h"
 #include "rocforge/status.h"
 
@@ -49,6 +50,8 @@ struct BindContext {
   // one stream, so all share them. Aligned to 256.
   DevicePtr scratch = 0;
   int64_t scratch_bytes = 0;
+  // Read while binding only; null: the launchers' own choices.
+  const Tuning* tuning = nullptr;
 };
 
 // How many rows an op has in a step: count, count per token, or count per row of logits.

@@ -19,6 +19,7 @@ constexpr uint32_t kWideColumns = 2 * kGemmColumns;
 constexpr uint32_t kThreads = 256;
 constexpr uint32_t kMagnitudeBlocks = 256;
 constexpr uint32_t kTileBlocks = 4;  // of gemm_tile on a multiprocessor
+constexpr uint32_t kSkinnyBlocks = 3;
 constexpr uint32_t kGroupThreads = 1024;
 // As in ops/gemm_warpgroup.h.
 constexpr uint32_t kWarpgroupThreads = 288;
@@ -244,7 +245,8 @@ struct Gemm {
   Layout layout;
   RowCount rows;
   Kernels kernels;
-  GemmUnit unit = GemmUnit::kAuto;
+  GemmUnit unit = GemmUnit::kAuto;  // kAuto: by `configs`
+  OpConfigs configs;
   DevicePtr scratch = 0;
   uint32_t wave = 32;
   std::shared_ptr<Buffer> magnitudes;  // [n_weights, 1 + kMagnitudeBlocks]
@@ -257,7 +259,8 @@ struct Gemm {
     return DevicePointer<uint32_t>(magnitudes->ptr()) + i * (1 + kMagnitudeBlocks);
   }
 
-  const Unit& Choose(int64_t row_tiles) const;
+  GemmUnit UnitFor(int64_t n_rows) const;
+  const Unit& Choose(GemmUnit wanted, int64_t row_tiles) const;
   GemmArgs StepArgs(uint32_t n_rows, const Unit& unit) const;
   Status Prepare(const Stream& stream, uint32_t n_rows, const GemmArgs& args) const;
   Status Unpack(const Stream& stream, const GemmArgs& args, int64_t columns) const;
@@ -268,16 +271,35 @@ struct Gemm {
   Status TakeMagnitudes(const Stream& stream) const;
 };
 
+// What was asked for or tuned, where this device and this step allow it; else kAuto.
+GemmUnit Gemm::UnitFor(int64_t n_rows) const {
+  if (unit != GemmUnit::kAuto) return unit;
+  const GemmUnit tuned = configs[RowBucket(n_rows)].unit;
+  switch (tuned) {
+    case GemmUnit::kSkinny:
+      return sizes.experts || n_rows > kMaxSkinnyRows ? GemmUnit::kAuto : tuned;
+    case GemmUnit::kWarpgroup:
+    case GemmUnit::kWarpgroupWide:
+      return kernels.wide.columns == 0 ? GemmUnit::kAuto : tuned;
+    case GemmUnit::kTile:
+      return tuned;
+    case GemmUnit::kMatvec:
+    case GemmUnit::kAuto:
+      break;
+  }
+  return GemmUnit::kAuto;
+}
+
 // The narrow tile has two blocks on a multiprocessor and reads more per operation; the wide one
 // makes fewer, larger pieces. Whichever needs less time by whole rounds of the multiprocessors.
-const Unit& Gemm::Choose(int64_t row_tiles) const {
+const Unit& Gemm::Choose(GemmUnit wanted, int64_t row_tiles) const {
   constexpr int64_t kNarrowCost = 115;  // of 128 columns; measured against 200 of 256
   constexpr int64_t kWideCost = 200;
   const auto cost = [&](const Unit& u, int64_t per_tile, int64_t blocks_per_round) {
     const int64_t tiles = row_tiles * sizes.n_experts * sizes.Columns(u.columns) / u.columns;
     return RoundUp(tiles, blocks_per_round) / blocks_per_round * per_tile;
   };
-  switch (unit) {
+  switch (wanted) {
     case GemmUnit::kTile:
       return kernels.tile;
     case GemmUnit::kWarpgroup:
@@ -285,6 +307,7 @@ const Unit& Gemm::Choose(int64_t row_tiles) const {
     case GemmUnit::kWarpgroupWide:
       return kernels.wide;
     case GemmUnit::kAuto:
+    case GemmUnit::kMatvec:
     case GemmUnit::kSkinny:
       break;
   }
@@ -404,7 +427,7 @@ Status Gemm::Multiply(const Stream& stream, const Unit& chosen, GemmArgs args,
   return stream.Launch(chosen.kernel, shape, &args);
 }
 
-// Straight from the packed weights: parts of k, enough of them for three blocks on a
+// Straight from the packed weights: parts of k, enough of them for kSkinnyBlocks blocks on a
 // multiprocessor, and a launch that adds them up.
 Status Gemm::MultiplyFew(const Stream& stream, GemmArgs args) const {
   SkinnyArgs few{};
@@ -425,7 +448,9 @@ Status Gemm::MultiplyFew(const Stream& stream, GemmArgs args) const {
   const uint32_t column_tiles = column / kGemmColumns;
   const uint32_t stages = CeilDiv(args.n_k_tiles, 2);
   const int64_t fit = layout.weight_bytes / (int64_t{4} * args.n_rows * column);
-  const int64_t wanted = CeilDiv(3 * kernels.tile.blocks / kTileBlocks, column_tiles);
+  const uint32_t tuned = configs[RowBucket(args.n_rows)].parts;
+  const int64_t wanted = CeilDiv(
+      (tuned != 0 ? tuned : kSkinnyBlocks) * kernels.tile.blocks / kTileBlocks, column_tiles);
   const auto parts = static_cast<uint32_t>(std::min({int64_t{stages}, fit, wanted}));
   few.k_tiles_per_part = 2 * CeilDiv(stages, parts);
   SkinnyFinishArgs finish{};
@@ -463,9 +488,10 @@ Status Gemm::MultiplyMany(const Stream& stream, const Unit& chosen, GemmArgs arg
 Status Gemm::Enqueue(const Stream& stream, const StepShape& shape) const {
   const int64_t n_rows = rows.At(shape);
   if (n_rows == 0) return {};
+  const GemmUnit wanted = UnitFor(n_rows);
   const bool few = !sizes.experts && n_rows <= kMaxSkinnyRows &&
-                   (unit == GemmUnit::kAuto || unit == GemmUnit::kSkinny);
-  const Unit& chosen = Choose(sizes.RowTiles(n_rows));
+                   (wanted == GemmUnit::kAuto || wanted == GemmUnit::kSkinny);
+  const Unit& chosen = Choose(wanted, sizes.RowTiles(n_rows));
   const GemmArgs args = StepArgs(static_cast<uint32_t>(n_rows), chosen);
   ROCFORGE_RETURN_IF_ERROR(Prepare(stream, static_cast<uint32_t>(n_rows), args));
   ROCFORGE_RETURN_IF_ERROR(few ? MultiplyFew(stream, args) : MultiplyMany(stream, chosen, args));
@@ -514,14 +540,21 @@ class GemmOp final : public BoundOp {
 class FewOrMany final : public BoundOp {
  public:
   FewOrMany(std::unique_ptr<BoundOp> few, std::unique_ptr<BoundOp> many, const RowCount& rows,
-            int64_t min_rows)
-      : few_(std::move(few)), many_(std::move(many)), rows_(rows), min_rows_(min_rows) {}
+            int64_t min_rows, const OpConfigs& configs)
+      : few_(std::move(few)),
+        many_(std::move(many)),
+        rows_(rows),
+        min_rows_(min_rows),
+        configs_(configs) {}
   Status WeightsReady(const Stream& stream) override {
     ROCFORGE_RETURN_IF_ERROR(few_->WeightsReady(stream));
     return many_->WeightsReady(stream);
   }
   Status Enqueue(const Stream& stream, const StepShape& shape) const override {
-    return (rows_.At(shape) < min_rows_ ? *few_ : *many_).Enqueue(stream, shape);
+    const int64_t n_rows = rows_.At(shape);
+    const GemmUnit tuned = configs_[RowBucket(n_rows)].unit;
+    const bool few = tuned == GemmUnit::kAuto ? n_rows < min_rows_ : tuned == GemmUnit::kMatvec;
+    return (few ? *few_ : *many_).Enqueue(stream, shape);
   }
 
  private:
@@ -529,6 +562,7 @@ class FewOrMany final : public BoundOp {
   std::unique_ptr<BoundOp> many_;
   RowCount rows_;
   int64_t min_rows_;
+  OpConfigs configs_;
 };
 
 }  // namespace
@@ -541,6 +575,7 @@ Result<std::unique_ptr<BoundOp>> BindGemm(const op::Call& call, const RowCount& 
   gemm.layout = LayoutOf(gemm.sizes, options);
   gemm.rows = rows;
   gemm.unit = options.unit;
+  gemm.configs = ConfigsOf(context.tuning, call);
   gemm.scratch = context.scratch;
   gemm.wave = static_cast<uint32_t>(context.device->info().wave_size);
   if (gemm.layout.end > context.scratch_bytes) {
@@ -588,8 +623,8 @@ Result<std::unique_ptr<BoundOp>> WithGemm(std::unique_ptr<BoundOp> few, const op
   const int64_t min_rows = GemmMinRows(call);
   if (call.out[0].desc.rows < min_rows) return few;
   ROCFORGE_ASSIGN_OR_RETURN(std::unique_ptr<BoundOp> many, BindGemm(call, rows, context));
-  return std::unique_ptr<BoundOp>(
-      std::make_unique<FewOrMany>(std::move(few), std::move(many), rows, min_rows));
+  return std::unique_ptr<BoundOp>(std::make_unique<FewOrMany>(
+      std::move(few), std::move(many), rows, min_rows, ConfigsOf(context.tuning, call)));
 }
 
 }  // namespace rocforge::gpu

@@ -11,17 +11,8 @@
 
 namespace rocforge::gpu {
 
-// Which kernel multiplies.
-enum class GemmUnit : uint8_t {
-  kAuto,
-  kTile,           // every device: 128 x 128 sums of a block by the wave's matrix unit
-  kWarpgroup,      // sm_90a: 128 x 128, two blocks on a multiprocessor; outputs have even columns
-  kWarpgroupWide,  // sm_90a: 128 x 256
-  kSkinny,         // every device: at most 64 rows, from packed weights; no experts
-};
-
 struct GemmOptions {
-  GemmUnit unit = GemmUnit::kAuto;
+  GemmUnit unit = GemmUnit::kAuto;   // kAuto: as tuned, else by the launcher; not kMatvec
   int64_t weight_bytes = 256 << 20;  // of scratch for unpacked weights; at least one tile column
 };
 
@@ -41,7 +32,7 @@ Result<std::unique_ptr<BoundOp>> BindGemm(const op::Call& call, const RowCount& 
 // Scratch of BindGemm.
 int64_t GemmScratchBytes(const op::Call& call, const GemmOptions& options = {});
 
-// `few` for less than GemmMinRows rows, the matrix product otherwise. Needs
+// `few` for less than GemmMinRows rows, the matrix product otherwise, or as tuned. Needs
 // GemmScratchBytes(call).
 Result<std::unique_ptr<BoundOp>> WithGemm(std::unique_ptr<BoundOp> few, const op::Call& call,
                                           const RowCount& rows, const BindContext& context);

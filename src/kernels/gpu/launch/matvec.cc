@@ -26,8 +26,9 @@ static_assert(static_cast<uint32_t>(DType::kIQ4_XS) == kWeightIQ4_XS &&
 // Of the kernels that quantise x themselves; a few waves do that faster than one.
 constexpr uint32_t kFewestThreads = 256;
 constexpr uint32_t kMostThreads = 512;
-constexpr uint32_t kManyThreads = 256;
-constexpr uint32_t kRowsPerWave = 2;  // of the kernels for many columns and for float weights
+constexpr uint32_t kBlocks = 2;         // a multiprocessor
+constexpr uint32_t kManyThreads = 256;  // at most
+constexpr uint32_t kRowsPerWave = 2;    // of the kernels for many columns and for float weights
 constexpr uint32_t kQuantiseThreads = 256;
 constexpr uint32_t kElementwiseThreads = 256;
 
@@ -278,23 +279,26 @@ class Geometry {
         overlap_(overlap),
         // 512 threads take half of the registers of an NVIDIA multiprocessor, or of an AMD compute
         // unit.
-        blocks_(static_cast<uint32_t>(std::max(device.info().multiprocessors, 1)) * 2) {}
+        multiprocessors_(static_cast<uint32_t>(std::max(device.info().multiprocessors, 1))) {}
 
-  // `tasks` waves' worth of work for each of n_rows rows: about two blocks a multiprocessor in all,
-  // whose waves walk over the tasks.
-  LaunchShape One(uint32_t tasks, uint32_t n_rows) const {
-    const uint32_t per_row = std::max(blocks_ / n_rows, 1u);
+  // `tasks` waves' worth of work for each of n_rows rows: about kBlocks blocks a multiprocessor in
+  // all, whose waves walk over the tasks.
+  LaunchShape One(uint32_t tasks, uint32_t n_rows, const OpConfig& config) const {
+    const uint32_t blocks = multiprocessors_ * (config.blocks != 0 ? config.blocks : kBlocks);
+    const uint32_t per_row = std::max(blocks / n_rows, 1u);
     const uint32_t waves =
-        std::clamp(CeilDiv(tasks, per_row), kFewestThreads / wave_, kMostThreads / wave_);
+        config.threads != 0
+            ? config.threads / wave_
+            : std::clamp(CeilDiv(tasks, per_row), kFewestThreads / wave_, kMostThreads / wave_);
     return {std::min(per_row, CeilDiv(tasks, waves)), n_rows, waves * wave_, false, 0, overlap_};
   }
   // The same for two matrices of one row; *first_blocks of them by the bytes of the first.
-  LaunchShape Pair(const MatvecArgs& first, const MatvecArgs& second,
+  LaunchShape Pair(const MatvecArgs& first, const MatvecArgs& second, const OpConfig& config,
                    uint32_t* first_blocks) const {
     const uint32_t tasks = Rows(first) + Rows(second);
     const double first_bytes = static_cast<double>(Rows(first)) * first.weight[0].row_bytes;
     const double second_bytes = static_cast<double>(Rows(second)) * second.weight[0].row_bytes;
-    LaunchShape shape = One(tasks, 1);
+    LaunchShape shape = One(tasks, 1, config);
     shape.grid_x = std::max(shape.grid_x, 2u);
     *first_blocks = std::clamp(static_cast<uint32_t>(std::lround(shape.grid_x * first_bytes /
                                                                  (first_bytes + second_bytes))),
@@ -313,39 +317,41 @@ class Geometry {
             overlap_};
   }
   // A wave a task.
-  LaunchShape Many(uint32_t tasks, uint32_t groups) const {
-    return {CeilDiv(tasks, kManyThreads / wave_), groups, kManyThreads, false, 0, overlap_};
+  LaunchShape Many(uint32_t tasks, uint32_t groups, const OpConfig& config) const {
+    const uint32_t threads =
+        config.threads != 0 ? std::min(config.threads, kManyThreads) : kManyThreads;
+    return {CeilDiv(tasks, threads / wave_), groups, threads, false, 0, overlap_};
   }
 
  private:
   uint32_t wave_;
   bool overlap_;
-  uint32_t blocks_;
+  uint32_t multiprocessors_;
 };
 
-Status Enqueue(const Launch& launch, const Geometry& geometry, const Stream& stream,
-               uint32_t n_rows, uint64_t out_cols) {
+Status Enqueue(const Launch& launch, const Geometry& geometry, const OpConfig& config,
+               const Stream& stream, uint32_t n_rows, uint64_t out_cols) {
   MatvecArgs args = launch.args;
   args.n_rows = n_rows;
   const uint32_t total = args.glu != 0 ? args.weight[0].n_rows : Rows(args);
   const uint32_t groups = CeilDiv(n_rows, kMaxMatvecColumns);
   switch (launch.kind) {
     case Kind::kOne:
-      return stream.Launch(launch.kernel, geometry.One(total, n_rows), &args);
+      return stream.Launch(launch.kernel, geometry.One(total, n_rows, config), &args);
     case Kind::kPair: {
       MatvecPairArgs pair{args, launch.second, 0};
       pair.second.n_rows = n_rows;
-      const LaunchShape shape = geometry.Pair(pair.first, pair.second, &pair.first_blocks);
+      const LaunchShape shape = geometry.Pair(pair.first, pair.second, config, &pair.first_blocks);
       return stream.Launch(launch.kernel, shape, &pair);
     }
     case Kind::kFloat:
       return stream.Launch(launch.kernel,
                            geometry.Many(args.glu != 0 ? total : CeilDiv(total, kRowsPerWave),
-                                         launch.one_row ? n_rows : groups),
+                                         launch.one_row ? n_rows : groups, config),
                            &args);
     case Kind::kMany:
-      return stream.Launch(launch.kernel, geometry.Many(CeilDiv(total, kRowsPerWave), groups),
-                           &args);
+      return stream.Launch(launch.kernel,
+                           geometry.Many(CeilDiv(total, kRowsPerWave), groups, config), &args);
     case Kind::kQuantise: {
       const QuantizeRowsArgs quantise{args.x, args.quantised_x, args.cols, launch.half_sums};
       return stream.Launch(launch.kernel, geometry.Quantise(args.cols, n_rows), &quantise);
@@ -377,11 +383,13 @@ Result<std::unique_ptr<BoundOp>> BindMatvec(const MatvecCall& product, const Row
   }
   const Geometry geometry(*context.device, CanOverlap(context));
   const auto out_cols = static_cast<uint64_t>(product.call->out[0].desc.cols);
+  const OpConfigs configs = ConfigsOf(context.tuning, *product.call);
   return MakeBoundOp([=](const Stream& stream, const StepShape& shape) {
     const auto n_rows = static_cast<uint32_t>(rows.At(shape));
     if (n_rows == 0) return Status();
     for (const Launch& launch : experts || (n_rows == 1 && !one.empty()) ? one : many)
-      ROCFORGE_RETURN_IF_ERROR(Enqueue(launch, geometry, stream, n_rows, out_cols));
+      ROCFORGE_RETURN_IF_ERROR(
+          Enqueue(launch, geometry, configs[RowBucket(n_rows)], stream, n_rows, out_cols));
     return Status();
   });
 }
