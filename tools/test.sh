@@ -98,7 +98,7 @@ suites() {
   local targets=("${@//\//_}")
   # Everything else that users or developers run must at least compile.
   local extra=()
-  if [[ $preset == release ]]; then extra=(rocforge bench_cpu_kernels bench_gpu_kernels); fi
+  if [[ $preset == release ]]; then extra=(rocforge bench_gpu_kernels); fi
   if build "$preset" "${targets[@]/#/test_}" "${extra[@]}"; then
     run_tests "$preset" -R "^($(IFS='|' && echo "$*"))/" -E "$without"
   else

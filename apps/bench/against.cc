@@ -88,6 +88,7 @@ Result<std::string> Output(const std::string& binary, const std::vector<std::str
 struct Sample {
   std::string name;
   std::string unit;
+  bool exact = false;
   double best = 0;
 };
 
@@ -101,11 +102,14 @@ Result<std::vector<Sample>> ParseRun(const std::string& text, const std::string&
     if (!r.is_object()) return foreign;
     const auto name = r.find("name");
     const auto unit = r.find("unit");
+    const auto exact = r.find("exact");
     const auto best = r.find("min");
     if (name == r.end() || !name->is_string()) return foreign;
     if (unit == r.end() || best == r.end()) continue;  // a case that failed
     if (!unit->is_string() || !best->is_number()) return foreign;
-    samples.push_back({name->get<std::string>(), unit->get<std::string>(), best->get<double>()});
+    if (exact == r.end() || !exact->is_boolean()) return foreign;
+    samples.push_back({name->get<std::string>(), unit->get<std::string>(), exact->get<bool>(),
+                       best->get<double>()});
   }
   return samples;
 }
@@ -114,16 +118,16 @@ Result<std::vector<Sample>> ParseRun(const std::string& text, const std::string&
 struct Duel {
   std::string name;
   std::string unit;
+  bool exact = false;
   std::vector<double> a;  // sums of two runs
   std::vector<double> b;
   prof::PairedRatio result;
 
-  bool exact() const { return unit != "s"; }
   void Judge() {
     std::vector<double> ratios;
     for (size_t i = 0; i < a.size(); ++i) ratios.push_back(b[i] / a[i]);
     result = prof::MedianOfRatios(ratios);
-    if (exact()) result.interval = {result.ratio, result.ratio};
+    if (exact) result.interval = {result.ratio, result.ratio};
   }
   bool Slower(double gate) const { return result.ratio > 1 + gate && result.interval.low > 1; }
   bool Faster(double gate) const {
@@ -171,7 +175,7 @@ class Match {
     for (Duel& duel : duels_) {
       if (duel.name == s.name) return duel;
     }
-    return duels_.emplace_back(Duel{s.name, s.unit, {}, {}, {}});
+    return duels_.emplace_back(Duel{s.name, s.unit, s.exact, {}, {}, {}});
   }
 
   std::string other_;
@@ -210,7 +214,7 @@ Status PrintTable(const BenchOptions& options, const std::vector<Duel>& duels) {
   for (const Duel& d : duels) {
     const prof::Interval& i = d.result.interval;
     table.AddRow({d.name, VerdictText(d, options.gate), ChangeText(d.result.ratio),
-                  d.exact()   ? "counted"
+                  d.exact     ? "counted"
                   : i.low > 0 ? Format("{} to {}", ChangeText(i.low), ChangeText(i.high))
                               : "needs 8 rounds",
                   Format("{}", d.a.size())});

@@ -41,6 +41,7 @@ Json ToJson(const BenchResult& r) {
   }
   const prof::Summary& s = r.summary;
   json["unit"] = r.test->unit;
+  json["exact"] = r.test->exact;
   json["n"] = s.n;
   json["avg"] = s.avg;
   json["min"] = s.min;

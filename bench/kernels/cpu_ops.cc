@@ -63,9 +63,7 @@ Result<Memory> Weights(const op::TensorDesc& desc, int64_t copies) {
   return memory;
 }
 
-Result<Memory> Floats(int64_t n) {
-  return Weights({DType::kF32, 1, 1, n}, 1);
-}
+Result<Memory> Floats(int64_t n) { return Weights({DType::kF32, 1, 1, n}, 1); }
 
 // A kernel with the operands of each copy.
 class CpuOp : public PreparedOp {
@@ -92,8 +90,7 @@ class CpuOp : public PreparedOp {
   // After all copies are in.
   Status Bind() {
     ROCFORGE_ASSIGN_OR_RETURN(kernel_, cpu::FindKernel(CallOf(copies_[0]), target_.isa));
-    const int64_t bytes =
-        cpu::ScratchBytes(CallOf(copies_[0]), target_.isa, target_.pool->size());
+    const int64_t bytes = cpu::ScratchBytes(CallOf(copies_[0]), target_.isa, target_.pool->size());
     ROCFORGE_ASSIGN_OR_RETURN(scratch_, Memory::Allocate(bytes));
     return {};
   }
@@ -199,8 +196,12 @@ class CpuAttention final : public CpuOp {
       Operands& o = copies_.emplace_back();
       o.in.push_back({rows, q.data()});
       o.out.push_back({rows, y.data()});
-      o.kv = {k.data() + i * pages.bytes(), v.data() + i * pages.bytes(), test.kv_type,
-              test.page_size,               test.n_kv_heads,              test.head_dim,
+      o.kv = {k.data() + i * pages.bytes(),
+              v.data() + i * pages.bytes(),
+              test.kv_type,
+              test.page_size,
+              test.n_kv_heads,
+              test.head_dim,
               test.head_dim};
     }
     for (Memory* m : {&k, &v, &q, &y}) memory_.push_back(std::move(*m));

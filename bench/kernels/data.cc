@@ -23,7 +23,8 @@ void RandomBlock(const DTypeInfo& info, std::mt19937& random, std::byte* block) 
     for (int32_t i = 0; i < info.block_bytes; ++i) block[i] = static_cast<std::byte>(random());
     quant::Decoder(info.type)(block, values.data(), info.block_elements);
     float largest = 0;
-    for (const float v : values) largest = std::isfinite(v) ? std::max(largest, std::abs(v)) : 1e30f;
+    for (const float v : values)
+      largest = std::isfinite(v) ? std::max(largest, std::abs(v)) : 1e30f;
     if (largest <= kLargest && largest >= kSmallestLargest) return;
   }
 }

@@ -20,9 +20,8 @@ class GpuOp final : public PreparedOp {
   explicit GpuOp(const GpuTarget& target, Ops ops) : target_(target), ops_(std::move(ops)) {}
 
   Status Capture() {
-    ROCFORGE_ASSIGN_OR_RETURN(
-        graph_, TimedGraph::Capture(target_.device(), target_.stream(), ops_.size(),
-                                    ops_.enqueue()));
+    ROCFORGE_ASSIGN_OR_RETURN(graph_, TimedGraph::Capture(target_.device(), target_.stream(),
+                                                          ops_.size(), ops_.enqueue()));
     return {};
   }
 
@@ -180,8 +179,7 @@ Status GpuAttentions::Add(const AttentionCase& test) {
   const op::Params params = test.Params();
   const op::Call call{&params, in, out, nullptr, &kv};
   if (scratch_.bytes() == 0) {
-    ROCFORGE_ASSIGN_OR_RETURN(scratch_,
-                              target_.Zeroes(gpu::ScratchBytes(call, *target_.device())));
+    ROCFORGE_ASSIGN_OR_RETURN(scratch_, target_.Zeroes(gpu::ScratchBytes(call, *target_.device())));
   }
   gpu::BindContext context = target_.Context(scratch_);
   context.step = step_;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/format.h"
+#include "bench/kernels/gpu_ops.h"
 #include "bench/micro/gpu/bench.h"
 #include "kernels/gpu/launch/gemm.h"
 #include "kernels/gpu/ops/gemm_args.h"
@@ -14,84 +15,35 @@
 namespace rocforge::gpu::bench {
 namespace {
 
-struct Product {
-  op::MatMul params;
-  std::vector<DType> types;
-  std::vector<int64_t> n_out;
-  int64_t cols = 0;
+using rocforge::bench::GpuMatMuls;
+using rocforge::bench::MatMulCase;
 
-  double weights() const {
-    double sum = 0;
-    for (const int64_t n : n_out) sum += static_cast<double>(n * cols);
-    return sum;
-  }
-  double packed_bytes() const {
-    double sum = 0;
-    for (size_t i = 0; i < types.size(); ++i)
-      sum += static_cast<double>(op::TensorDesc{types[i], 1, n_out[i], cols}.bytes());
-    return sum;
-  }
-  // Packed bytes read, f16 written and read again.
-  double bytes() const { return packed_bytes() + 4 * weights(); }
-};
+double WeightsOf(const MatMulCase& p) {
+  double sum = 0;
+  for (const int64_t n : p.n_out) sum += static_cast<double>(n * p.cols);
+  return sum;
+}
+// Packed bytes read, f16 written and read again.
+double BytesOf(const MatMulCase& p) { return p.weight_bytes() + 4 * WeightsOf(p); }
 
-// Bound products with their own weights; x, outputs and scratch are shared.
-class Set {
- public:
-  Set(Bench& bench, int64_t tokens, GemmOptions options)
-      : bench_(bench), tokens_(tokens), options_(options) {}
+// Products by the matrix unit alone.
+GpuMatMuls GemmSet(Bench& bench, int64_t tokens, GemmOptions options) {
+  return GpuMatMuls(
+      bench.target(), tokens,
+      [options](const op::Call& call, const RowCount& rows, const BindContext& context) {
+        return BindGemm(call, rows, context, options);
+      });
+}
 
-  Status Prepare(int64_t most_cols, int64_t most_out) {
-    ROCFORGE_ASSIGN_OR_RETURN(x_, bench_.Floats(most_cols * tokens_));
-    for (Buffer& out : out_) {
-      ROCFORGE_ASSIGN_OR_RETURN(out, bench_.Zeroes(most_out * tokens_ * 4));
-    }
-    // Tiles of x, of a chunk of the weights, and what is small.
-    const int64_t column_bytes = 2 * (most_cols + kGemmDepth);
-    ROCFORGE_ASSIGN_OR_RETURN(
-        scratch_, bench_.Zeroes((tokens_ + kGemmRows) * column_bytes +
-                                std::max(options_.weight_bytes, 2 * kGemmColumns * column_bytes) +
-                                (1 << 20)));
-    return {};
-  }
-
-  Status Add(const Product& p) {
-    std::vector<op::Operand> in = {{{DType::kF32, 1, tokens_, p.cols}, Pointer(x_)}};
-    for (size_t i = 0; i < p.types.size(); ++i) {
-      const op::TensorDesc desc{p.types[i], 1, p.n_out[i], p.cols};
-      ROCFORGE_ASSIGN_OR_RETURN(Buffer weights, bench_.Weights(desc));
-      in.push_back({desc, Pointer(weights)});
-      weights_.push_back(std::move(weights));
-    }
-    const bool glu = p.params.glu.kind != op::GluKind::kNone;
-    std::vector<op::Operand> out;
-    for (size_t i = 0; i < (glu ? 1 : p.types.size()); ++i)
-      out.push_back({{DType::kF32, 1, tokens_, p.n_out[i]}, Pointer(out_[i])});
-    if (p.params.has_residual) in.push_back(out[0]);
-    const op::Params params = p.params;
-    const op::Call call{&params, in, out, nullptr, nullptr};
-    ROCFORGE_ASSIGN_OR_RETURN(auto bound, BindGemm(call, {RowCount::Unit::kToken, 1},
-                                                   bench_.Context(scratch_), options_));
-    ROCFORGE_RETURN_IF_ERROR(bound->WeightsReady(bench_.stream()));
-    bound_.push_back(std::move(bound));
-    return {};
-  }
-
-  Bench::Enqueue enqueue() const {
-    return [this](const Stream& stream, size_t i) {
-      return bound_[i]->Enqueue(stream, {static_cast<int32_t>(tokens_), 1, 1, 0});
-    };
-  }
-  size_t size() const { return bound_.size(); }
-
- private:
-  Bench& bench_;
-  int64_t tokens_;
-  GemmOptions options_;
-  Buffer x_, scratch_, out_[3];
-  std::vector<Buffer> weights_;
-  std::vector<std::unique_ptr<BoundOp>> bound_;
-};
+Status Reserve(GpuMatMuls& set, int64_t most_cols, int64_t most_out, int64_t tokens,
+               const GemmOptions& options) {
+  // Tiles of x, of a chunk of the weights, and what is small.
+  const int64_t column_bytes = 2 * (most_cols + kGemmDepth);
+  return set.Reserve(most_cols, most_out,
+                     (tokens + kGemmRows) * column_bytes +
+                         std::max(options.weight_bytes, 2 * kGemmColumns * column_bytes) +
+                         (1 << 20));
+}
 
 const char* UnitName(GemmUnit unit) {
   return unit == GemmUnit::kTile            ? "tile"
@@ -106,15 +58,15 @@ void Single(Bench& bench, DType type, int64_t n_out, int64_t cols, int64_t token
   const std::string name = Format("gemm {} {}x{}, {} rows, {}, {} MB", Name(type), n_out, cols,
                                   tokens, UnitName(options.unit), options.weight_bytes >> 20);
   if (!bench.Wants(name)) return;
-  const Product product{{}, {type}, {n_out}, cols};
-  Set set(bench, tokens, options);
-  Status status = set.Prepare(cols, n_out);
+  const MatMulCase product{{}, {type}, {n_out}, cols, tokens};
+  GpuMatMuls set = GemmSet(bench, tokens, options);
+  Status status = Reserve(set, cols, n_out, tokens, options);
   const size_t copies =
-      std::min<size_t>(16, bench.CopiesOf(static_cast<int64_t>(product.packed_bytes())));
+      std::min<size_t>(16, bench.target().CopiesOf(static_cast<int64_t>(product.weight_bytes())));
   for (size_t i = 0; i < copies && status.ok(); ++i) status = set.Add(product);
   if (!status.ok()) return bench.Fail(name, status);
   bench.Run(name, set.size(), set.enqueue(),
-            {product.bytes(), 2 * product.weights() * static_cast<double>(tokens)});
+            {BytesOf(product), 2 * WeightsOf(product) * static_cast<double>(tokens)});
 }
 
 struct ModelShape {
@@ -128,27 +80,27 @@ void Model(Bench& bench, const ModelShape& m, int64_t tokens, GemmOptions option
   const std::string name = Format("gemm layers of {} Q4_K_M, {} rows, {}, {} MB", m.name, tokens,
                                   UnitName(options.unit), options.weight_bytes >> 20);
   if (!bench.Wants(name)) return;
-  Set set(bench, tokens, options);
-  Status status = set.Prepare(m.hidden, m.hidden);
+  GpuMatMuls set = GemmSet(bench, tokens, options);
+  Status status = Reserve(set, m.hidden, m.hidden, tokens, options);
   Work work;
-  const auto add = [&](const Product& p) {
+  const auto add = [&](const MatMulCase& p) {
     if (status.ok()) status = set.Add(p);
-    work.bytes += p.bytes();
-    work.ops += 2 * p.weights() * static_cast<double>(tokens);
+    work.bytes += BytesOf(p);
+    work.ops += 2 * WeightsOf(p) * static_cast<double>(tokens);
   };
   constexpr DType k4 = DType::kQ4_K;
   for (int64_t layer = 0; layer < m.layers; ++layer) {
     const bool more =
         layer < m.layers / 8 || layer >= 7 * m.layers / 8 || (layer - m.layers / 8) % 3 == 2;
     const DType mixed = more ? DType::kQ6_K : k4;
-    Product down{{}, {mixed}, {m.width}, m.hidden};
+    MatMulCase down{{}, {mixed}, {m.width}, m.hidden, tokens};
     down.params.has_residual = true;
-    Product gate_up{{}, {k4, k4}, {m.hidden, m.hidden}, m.width};
+    MatMulCase gate_up{{}, {k4, k4}, {m.hidden, m.hidden}, m.width, tokens};
     gate_up.params.n_weights = 2;
     gate_up.params.glu.kind = op::GluKind::kSilu;
-    Product qkv{{}, {k4, k4, mixed}, {m.width, m.kv_width, m.kv_width}, m.width};
+    MatMulCase qkv{{}, {k4, k4, mixed}, {m.width, m.kv_width, m.kv_width}, m.width, tokens};
     qkv.params.n_weights = 3;
-    Product o{{}, {k4}, {m.width}, m.width};
+    MatMulCase o{{}, {k4}, {m.width}, m.width, tokens};
     o.params.has_residual = true;
     add(qkv);
     add(o);
@@ -166,7 +118,7 @@ void Gemm(Bench& bench) {
     o.weight_bytes = mb << 20;
     return o;
   };
-  const bool warpgroup = bench.modules().Find("gemm", "gemm_warpgroup").ok();
+  const bool warpgroup = bench.target().modules().Find("gemm", "gemm_warpgroup").ok();
   for (const GemmUnit unit : {GemmUnit::kTile, GemmUnit::kWarpgroup, GemmUnit::kWarpgroupWide}) {
     if (unit != GemmUnit::kTile && !warpgroup) continue;
     for (const auto& [n_out, cols] :
