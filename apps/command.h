@@ -34,6 +34,7 @@ void RegisterInspect(Command app, std::function<Status()>* run);
 void RegisterModels(Command app, std::function<Status()>* run);
 void RegisterPerplexity(Command app, std::function<Status()>* run);
 void RegisterPlan(Command app, std::function<Status()>* run);
+void RegisterProfile(Command app, std::function<Status()>* run);
 // `profile commands` and `profile import`; after RegisterProfile, whose subcommands they become.
 void RegisterProfileRocm(Command app, std::function<Status()>* run);
 void RegisterPull(Command app, std::function<Status()>* run);

@@ -17,6 +17,7 @@ const std::vector<Register>& Commands() {
       RegisterQuantize,
       RegisterSynth,
       RegisterBench,
+      RegisterProfile,
       RegisterProfileRocm,
       RegisterTune,
       RegisterDevices,

@@ -8,9 +8,15 @@
 #include <vector>
 
 #include "apps/command.h"
+#include "apps/devices_measure.h"
+#include "apps/interrupt.h"
+#include "apps/model_path.h"
+#include "apps/output.h"
 #include "base/cpu_info.h"
 #include "base/format.h"
+#include "base/thread_pool.h"
 #include "device/gpu/discovery.h"
+#include "engine/gpu_device.h"
 #include "kernels/gpu/launch/code.h"
 
 namespace rocforge::apps {
@@ -256,13 +262,49 @@ Status Devices(bool json) {
   return {};
 }
 
+struct Flags {
+  bool json = false;
+  bool measure = false;
+  std::string device = "all";
+  int n_threads = 0;
+};
+
+Status Measure(const Flags& flags) {
+  if (flags.device != "all") ROCFORGE_RETURN_IF_ERROR(engine::ParseDevice(flags.device).status());
+  const InterruptScope interrupts;
+  ROCFORGE_ASSIGN_OR_RETURN(const std::string folder, CacheFolder());
+  const int n_threads = flags.n_threads > 0 ? flags.n_threads : UsablePhysicalCores();
+  ROCFORGE_ASSIGN_OR_RETURN(const std::vector<MeasuredDevice> devices,
+                            MeasureDevices(flags.device, n_threads, folder));
+  if (!flags.json) return WriteStdout(ToTable(devices));
+  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  for (const MeasuredDevice& device : devices) list.push_back(ToJson(device));
+  const nlohmann::ordered_json json = {{"ceilings", std::move(list)}};
+  return WriteStdout(json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+}
+
 }  // namespace
 
 void RegisterDevices(Command app, std::function<Status()>* run) {
   Command command = app.AddSubcommand("devices", "Show the CPU, memory and GPUs of this machine");
-  auto json = std::make_shared<bool>(false);
-  command.AddFlag("--json", *json, "Print one JSON object");
-  command.OnParsed([run, json] { *run = [json] { return Devices(*json); }; });
+  auto flags = std::make_shared<Flags>();
+  command.AddFlag("--json", flags->json, "Print one JSON object");
+  const Option measure =
+      command.AddFlag("--measure", flags->measure,
+                      "Measure what memory, launches and arithmetic reach at best, and keep it");
+  command.AddOption("--device", flags->device, "with --measure: all, cpu, gpu or gpu:N")
+      .TypeName("D")
+      .ShowDefault()
+      .Needs(measure);
+  command
+      .AddOption("-t,--threads", flags->n_threads,
+                 "with --measure: threads on the CPU (default: physical cores)")
+      .TypeName("N")
+      .Range(1, 1024)
+      .Needs(measure);
+  command.OnParsed([run, flags] {
+    *run = [flags] { return flags->measure ? Measure(*flags) : Devices(flags->json); };
+  });
 }
 
 }  // namespace rocforge::apps

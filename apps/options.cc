@@ -92,5 +92,6 @@ Option Command::AddOptionFunction(const std::string& names,
 Option Command::Find(const std::string& name) const { return Option(app_->get_option(name)); }
 void Command::OnParsed(std::function<void()> call) const { app_->callback(std::move(call)); }
 bool Command::Parsed() const { return app_->parsed(); }
+bool Command::HasParsedSubcommand() const { return !app_->get_subcommands().empty(); }
 
 }  // namespace rocforge::apps

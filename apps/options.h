@@ -74,6 +74,7 @@ class Command {
   // Called when the command line names this command, after its options were parsed.
   void OnParsed(std::function<void()> call) const;
   bool Parsed() const;
+  bool HasParsedSubcommand() const;  // the command line names one of its subcommands
 
  private:
   CLI::App* app_;

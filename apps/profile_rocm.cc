@@ -232,7 +232,6 @@ Status Import(const ImportFlags& flags) {
 void RegisterProfileRocm(Command app, std::function<Status()>* run) {
   const Command profile =
       app.Subcommand("profile", "AMD's profilers: their command lines, their outputs");
-  profile.RequireSubcommand();
   Command commands = profile.AddSubcommand(
       "commands", "Print command lines for AMD's profilers (nothing is started)");
   auto print = std::make_shared<CommandFlags>();

@@ -21,11 +21,14 @@ class ThreadPool {
   ThreadPool& operator=(const ThreadPool&) = delete;
 
   int size() const { return n_threads_; }
+  // Jobs run so far, those of ParallelFor included where it needed the team.
+  int64_t jobs() const { return n_jobs_; }
 
   // Calls job(member) once for each member in [0, size()), concurrently; returns when all have
   // returned. `job` must not throw. No allocation.
   template <typename F>
   void Run(F&& job) {
+    ++n_jobs_;
     using Job = std::remove_reference_t<F>;
     RunErased([](void* context, int member) { (*static_cast<Job*>(context))(member); },
               const_cast<void*>(static_cast<const void*>(&job)));
@@ -44,6 +47,7 @@ class ThreadPool {
   void ResetChunks();
 
   int n_threads_ = 1;
+  int64_t n_jobs_ = 0;
   std::unique_ptr<State> state_;
 };
 

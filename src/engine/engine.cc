@@ -248,6 +248,15 @@ int64_t Engine::scratch_bytes() const {
   return state_->loaded.executor->arena_bytes() + state_->loaded.executor->scratch_bytes();
 }
 
+Status Engine::SetTiming(exec::OpTiming timing) {
+  return state_->loaded.executor->SetTiming(timing);
+}
+const exec::StepTimes& Engine::last_times() const { return state_->loaded.executor->LastTimes(); }
+const std::vector<LoadPart>& Engine::load_parts() const { return state_->loaded.parts; }
+int64_t Engine::weight_bytes() const {
+  return on_gpu() ? state_->loaded.gpu_weights.bytes() : info().weight_bytes;
+}
+
 void Engine::SetOpObserver(std::function<void(size_t, const op::Call&, int64_t)> observer) {
   state_->loaded.executor->SetObserver(std::move(observer));
 }

@@ -57,6 +57,13 @@ struct StepItem {
   LogitsWanted logits = LogitsWanted::kLast;
 };
 
+// A part of loading: "file", "model", "plan", "kv", "bind", "weights", "self-check".
+struct LoadPart {
+  std::string name;
+  double seconds = 0;
+  int64_t bytes = 0;  // that it moved, or reserved; 0 where that says nothing
+};
+
 struct EngineCounters {
   int64_t steps = 0;
   int64_t tokens = 0;
@@ -118,7 +125,15 @@ class Engine {
   int64_t kv_bytes() const;              // reserved for the cache
   int64_t scratch_bytes() const;         // activations and kernel scratch
 
-  // For profilers: see exec::OpObserver.
+  // For profilers: see exec::OpTiming. Times are those of the last Step.
+  Status SetTiming(exec::OpTiming timing);
+  const exec::StepTimes& last_times() const;
+  // Where the time of Load went, in order; the parts are disjoint.
+  const std::vector<LoadPart>& load_parts() const;
+  // Bytes of the weights on the device; on the CPU those of the file's tensors.
+  int64_t weight_bytes() const;
+
+  // See exec::OpObserver.
   void SetOpObserver(
       std::function<void(size_t node, const op::Call& call, int64_t time_ns)> observer);
 

@@ -1,6 +1,7 @@
 #include "engine/loader.h"
 
 #include <algorithm>
+#include <chrono>
 #include <limits>
 #include <string>
 #include <utility>
@@ -22,6 +23,21 @@ namespace {
 // enough that the last, half-empty page of a sequence wastes little.
 constexpr int32_t kPageSize = 32;
 constexpr int32_t kMaxCtx = 1 << 24;
+
+// Notes what each part of loading took.
+class PartClock {
+ public:
+  // The time since the last call (or the construction) belongs to `name`.
+  void End(Loaded& l, const char* name, int64_t bytes = 0) {
+    const Clock::time_point now = Clock::now();
+    l.parts.push_back({name, std::chrono::duration<double>(now - begin_).count(), bytes});
+    begin_ = now;
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  Clock::time_point begin_ = Clock::now();
+};
 
 Status CheckNumbers(const EngineOptions& o) {
   if (o.n_threads < 0 || o.n_threads > 1024)
@@ -116,13 +132,16 @@ void WarmUp(const gguf::File& file, ThreadPool& pool, const std::function<void(d
 // File, model and plan: what every device needs.
 Result<Loaded> OpenModel(const EngineOptions& options) {
   Loaded l;
+  PartClock clock;
   l.options = options;
   ROCFORGE_ASSIGN_OR_RETURN(gguf::File file, gguf::File::Open(options.model_path));
   l.file = std::make_unique<gguf::File>(std::move(file));
+  clock.End(l, "file");
   Result<model::Model> model = model::BuildModel(*l.file, options.n_ctx);
   if (!model.ok()) return model.status().WithContext(options.model_path);
   l.model = std::move(*model);
   l.tuning = TuningOf(options);
+  clock.End(l, "model");
   ROCFORGE_RETURN_IF_ERROR(Resolve(l.options, l.model.info));
   ROCFORGE_ASSIGN_OR_RETURN(graph::Plan plan,
                             graph::BuildPlan(l.model.graph, l.options.passes,
@@ -137,18 +156,23 @@ Result<Loaded> OpenModel(const EngineOptions& options) {
   }
   l.n_pages = static_cast<int32_t>(n_pages);
   l.pool = std::make_unique<ThreadPool>(l.options.n_threads);
+  clock.End(l, "plan");
   return l;
 }
 
 Status LoadOnCpu(Loaded& l, const EngineOptions& asked) {
+  PartClock clock;
   ApplyCpuTuning(asked, l);
   ROCFORGE_ASSIGN_OR_RETURN(
       l.kv, KvMemory::Allocate(l.plan->graph.kv_layers, l.options.kv_type, l.n_pages, kPageSize));
+  clock.End(l, "kv", l.kv.bytes());
   ROCFORGE_ASSIGN_OR_RETURN(const cpu::Isa isa, cpu::ParseIsa(l.options.isa));
   const exec::CpuBinding binding{l.model.weights, l.kv.layers(), l.pool.get(), isa};
   ROCFORGE_ASSIGN_OR_RETURN(l.executor, exec::CpuExecutor::Create(*l.plan, binding));
   l.options.device = "cpu";
+  clock.End(l, "bind");
   WarmUp(*l.file, *l.pool, l.options.on_load_progress);
+  clock.End(l, "weights", l.model.info.weight_bytes);
   return {};
 }
 
@@ -172,8 +196,11 @@ Status CheckMemory(const Loaded& l, const OpenedGpu& gpu, const GpuWeights& weig
 // Everything that can refuse comes before the upload, which takes time. On an error `l` is as
 // before.
 Status LoadOnGpu(Loaded& l, const DeviceRequest& request) {
+  PartClock clock;
   ROCFORGE_ASSIGN_OR_RETURN(const exec::GpuMode mode, exec::ParseGpuMode(l.options.executor));
   ROCFORGE_ASSIGN_OR_RETURN(OpenedGpu gpu, OpenGpu(request));
+  Loaded timed;  // only its parts: on an error `l` stays as it was
+  clock.End(timed, "driver");
   const auto named = [&](const Status& status) { return status.WithContext(gpu.name); };
   Result<GpuWeights> planned = GpuWeights::Plan(l.plan->graph, l.model.weights);
   if (!planned.ok()) return named(planned.status());
@@ -183,6 +210,7 @@ Status LoadOnGpu(Loaded& l, const DeviceRequest& request) {
   Result<KvMemory> kv = KvMemory::AllocateOnGpu(gpu.device, l.plan->graph.kv_layers,
                                                 l.options.kv_type, l.n_pages, kPageSize);
   if (!kv.ok()) return named(kv.status());
+  clock.End(timed, "kv", kv->bytes());
   ROCFORGE_RETURN_IF_ERROR(named(weights.UploadVectors(*l.pool)));
 
   exec::GpuBinding binding;
@@ -197,7 +225,9 @@ Status LoadOnGpu(Loaded& l, const DeviceRequest& request) {
   binding.tuning = &tuning;
   Result<std::unique_ptr<exec::GpuExecutor>> executor = exec::GpuExecutor::Create(*l.plan, binding);
   if (!executor.ok()) return named(executor.status());
+  clock.End(timed, "bind");
   ROCFORGE_RETURN_IF_ERROR(named(weights.UploadMatrices(*l.pool, l.options.on_load_progress)));
+  clock.End(timed, "weights", weights.bytes());
   if (l.options.self_check != SelfCheck::kOff) {
     ROCFORGE_ASSIGN_OR_RETURN(const cpu::Isa isa, cpu::ParseIsa(l.options.isa));
     const exec::SelfCheckInput input{l.plan.get(),
@@ -208,7 +238,9 @@ Status LoadOnGpu(Loaded& l, const DeviceRequest& request) {
                                      l.pages_per_sequence,
                                      l.options.self_check == SelfCheck::kOn};
     ROCFORGE_RETURN_IF_ERROR(named(exec::CheckGpuAgainstCpu(**executor, gpu.device, input)));
+    clock.End(timed, "self-check");
   }
+  l.parts.insert(l.parts.end(), timed.parts.begin(), timed.parts.end());
   l.options.device = gpu.name;
   l.gpu = std::move(gpu);
   l.gpu_weights = std::move(weights);

@@ -34,6 +34,7 @@ struct Loaded {
   GpuWeights gpu_weights;                // empty on the CPU
   KvMemory kv;
   std::unique_ptr<exec::Executor> executor;
+  std::vector<LoadPart> parts;
 };
 
 // See Engine::Load.

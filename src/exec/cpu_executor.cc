@@ -29,6 +29,12 @@ Result<AlignedBytes> Allocate(int64_t bytes, const char* what) {
   return AlignedBytes(static_cast<std::byte*>(p));
 }
 
+int64_t NowNs() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
 // A node with its operands resolved. Rows that follow the step are set anew each time; the rest
 // never changes.
 struct BoundOp {
@@ -95,6 +101,8 @@ struct CpuExecutor::State {
   std::vector<int32_t> best_tokens;  // capacity for the largest step
   std::vector<TopToken> top_tokens;  // grows to the largest step that asked for them
   OpObserver observer;
+  OpTiming timing = OpTiming::kOff;
+  StepTimes times;
 
   op::Operand MakeOperand(graph::ValueId id, const CpuBinding& binding) const {
     const graph::Value& value = plan->graph.values[static_cast<size_t>(id)];
@@ -117,6 +125,8 @@ struct CpuExecutor::State {
 
   Status Bind(const graph::Node& node, const CpuBinding& binding, BoundOp& bound);
   void SetRows(const op::Step& step);
+  void RunOps();
+  void Choose(const op::Step& step);
   std::span<const float> AllLogits() const;
 };
 
@@ -173,6 +183,50 @@ Result<std::unique_ptr<CpuExecutor>> CpuExecutor::Create(const graph::Plan& plan
   return std::unique_ptr<CpuExecutor>(new CpuExecutor(std::move(state)));
 }
 
+void CpuExecutor::State::RunOps() {
+  const bool timed = timing != OpTiming::kOff || observer;
+  times.ops.clear();
+  const int64_t step_ns = timed ? NowNs() : 0;
+  int64_t begin_ns = step_ns;
+  for (size_t i = 0; i < ops.size(); ++i) {
+    const BoundOp& bound = ops[i];
+    if (!bound.call.out.empty() && bound.call.out[0].desc.rows == 0) continue;  // no logits wanted
+    const int64_t jobs = context.pool->jobs();
+    bound.kernel(bound.call, context);
+    const op::Cost cost = op::CostOf(bound.call);
+    last_cost.bytes_read += cost.bytes_read;
+    last_cost.bytes_written += cost.bytes_written;
+    last_cost.ops += cost.ops;
+    if (!timed) continue;
+    // One reading of the clock ends an op and begins the next, so that the sum has no holes.
+    const int64_t end_ns = NowNs();
+    if (observer) observer(i, bound.call, end_ns - begin_ns);
+    if (timing != OpTiming::kOff) {
+      times.ops.push_back(
+          {i, begin_ns - step_ns, end_ns - begin_ns, cost, context.pool->jobs() - jobs});
+    }
+    begin_ns = observer ? NowNs() : end_ns;
+  }
+}
+
+void CpuExecutor::State::Choose(const op::Step& step) {
+  best_tokens.clear();
+  top_tokens.clear();
+  if (wanted == Wanted::kLogits) return;
+  const std::span<const float> all = AllLogits();
+  const auto n_rows = static_cast<size_t>(step.n_outputs);
+  const size_t n_vocab = n_rows == 0 ? 0 : all.size() / n_rows;
+  if (wanted == Wanted::kTopTokens) top_tokens.resize(n_rows * kTopTokens);
+  for (size_t row = 0; row < n_rows; ++row) {
+    const std::span<const float> logits = all.subspan(row * n_vocab, n_vocab);
+    if (wanted == Wanted::kBestTokens) {
+      best_tokens.push_back(BestToken(logits));
+    } else {
+      SelectTopTokens(logits, std::span(top_tokens).subspan(row * kTopTokens, kTopTokens));
+    }
+  }
+}
+
 Status CpuExecutor::Run(const op::Step& step, Wanted wanted) {
   State& s = *state_;
   const graph::PlanLimits& limits = s.plan->limits;
@@ -186,39 +240,18 @@ Status CpuExecutor::Run(const op::Step& step, Wanted wanted) {
   s.last_cost = {};
   s.n_outputs = step.n_outputs;
   s.wanted = wanted;
-  for (size_t i = 0; i < s.ops.size(); ++i) {
-    const BoundOp& bound = s.ops[i];
-    if (!bound.call.out.empty() && bound.call.out[0].desc.rows == 0) continue;  // no logits wanted
-    if (s.observer) {
-      const auto begin = std::chrono::steady_clock::now();
-      bound.kernel(bound.call, s.context);
-      const auto time = std::chrono::steady_clock::now() - begin;
-      s.observer(i, bound.call, std::chrono::duration_cast<std::chrono::nanoseconds>(time).count());
-    } else {
-      bound.kernel(bound.call, s.context);
-    }
-    const op::Cost cost = op::CostOf(bound.call);
-    s.last_cost.bytes_read += cost.bytes_read;
-    s.last_cost.bytes_written += cost.bytes_written;
-    s.last_cost.ops += cost.ops;
+  if (s.timing == OpTiming::kOff) {
+    s.RunOps();
+    s.Choose(step);
+    return {};
   }
-  s.best_tokens.clear();
-  s.top_tokens.clear();
-  if (wanted != Wanted::kLogits) {
-    const std::span<const float> all = s.AllLogits();
-    const size_t n_vocab =
-        step.n_outputs == 0 ? 0 : all.size() / static_cast<size_t>(step.n_outputs);
-    const auto n_rows = static_cast<size_t>(step.n_outputs);
-    if (wanted == Wanted::kTopTokens) s.top_tokens.resize(n_rows * kTopTokens);
-    for (size_t row = 0; row < n_rows; ++row) {
-      const std::span<const float> logits = all.subspan(row * n_vocab, n_vocab);
-      if (wanted == Wanted::kBestTokens) {
-        s.best_tokens.push_back(BestToken(logits));
-      } else {
-        SelectTopTokens(logits, std::span(s.top_tokens).subspan(row * kTopTokens, kTopTokens));
-      }
-    }
-  }
+  const int64_t begin_ns = NowNs();
+  s.RunOps();
+  const int64_t ops_end_ns = NowNs();
+  s.Choose(step);
+  s.times.wall_ns = NowNs() - begin_ns;
+  s.times.ops_ns = ops_end_ns - begin_ns;
+  s.times.choose_ns = s.times.wall_ns - s.times.ops_ns;
   return {};
 }
 
@@ -236,6 +269,12 @@ std::span<const TopToken> CpuExecutor::top_tokens() const { return state_->top_t
 
 op::Cost CpuExecutor::LastCost() const { return state_->last_cost; }
 void CpuExecutor::SetObserver(OpObserver observer) { state_->observer = std::move(observer); }
+Status CpuExecutor::SetTiming(OpTiming timing) {
+  state_->timing = timing;
+  if (timing != OpTiming::kOff) state_->times.ops.reserve(state_->ops.size());
+  return {};
+}
+const StepTimes& CpuExecutor::LastTimes() const { return state_->times; }
 int64_t CpuExecutor::arena_bytes() const { return state_->plan->arena_bytes; }
 int64_t CpuExecutor::scratch_bytes() const { return state_->scratch_bytes; }
 

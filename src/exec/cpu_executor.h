@@ -41,6 +41,8 @@ class CpuExecutor final : public Executor {
   op::Cost LastCost() const override;
   StepCounters LastCounters() const override { return {}; }
   void SetObserver(OpObserver observer) override;
+  Status SetTiming(OpTiming timing) override;
+  const StepTimes& LastTimes() const override;
   int64_t arena_bytes() const override;
   int64_t scratch_bytes() const override;
   std::string mode() const override { return "eager"; }

@@ -7,6 +7,7 @@
 #include <functional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "kernels/op/call.h"
 #include "kernels/op/cost.h"
@@ -53,6 +54,40 @@ struct StepCounters {
   int64_t bytes_to_host = 0;
 };
 
+// How the ops of a step are timed.
+enum class OpTiming : uint8_t {
+  kOff,
+  // In the fast path: on a GPU a tiny kernel between ops notes the device's clock, also inside of a
+  // captured graph (exec/op_stamps.h); on the CPU the host's clock is read between ops.
+  kStamps,
+  // On a GPU: ops are launched one by one with driver events between them. On the CPU as kStamps.
+  kEvents,
+};
+
+struct OpTime {
+  size_t node = 0;       // in Plan::graph.nodes
+  int64_t begin_ns = 0;  // since the step's first op
+  int64_t time_ns = 0;
+  op::Cost cost;
+  int64_t launches = 0;  // kernels; on the CPU jobs of the thread team
+};
+
+// Where the time of one step went. wall_ns is all of Run but the reading of the stamps, and is at
+// least the sum of the others, host_ns apart, which is the rest.
+struct StepTimes {
+  std::vector<OpTime> ops;
+  int64_t ops_ns = 0;       // from the first op's begin to the last one's end
+  int64_t upload_ns = 0;    // GPU: the step's arrays, and the way of the launch to the device
+  int64_t choose_ns = 0;    // best or top tokens
+  int64_t download_ns = 0;  // GPU: logits or tokens
+  int64_t wall_ns = 0;
+  int64_t stamp_ns = 0;    // GPU: what each op's stamp cost; not part of time_ns, but of ops_ns
+  int64_t readout_ns = 0;  // GPU: reading the stamps after the step; not part of wall_ns
+  bool graph = false;      // ran as a captured graph
+
+  int64_t host_ns() const { return wall_ns - ops_ns - upload_ns - choose_ns - download_ns; }
+};
+
 // Not thread-safe: the thread of the step loop calls it.
 class Executor {
  public:
@@ -81,6 +116,12 @@ class Executor {
 
   // With an observer, ops run one by one and are timed; without, as fast as the device can.
   virtual void SetObserver(OpObserver observer) = 0;
+
+  // Steps from now on fill LastTimes. Memory is taken here and in the first step of a shape, not
+  // later. Errors are the driver's.
+  virtual Status SetTiming(OpTiming timing) = 0;
+  // Of the last step that was timed and succeeded.
+  virtual const StepTimes& LastTimes() const = 0;
 
   virtual int64_t arena_bytes() const = 0;    // activations
   virtual int64_t scratch_bytes() const = 0;  // of the kernels

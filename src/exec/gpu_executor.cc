@@ -1,13 +1,16 @@
 #include "exec/gpu_executor.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
+#include <limits>
 #include <utility>
 
 #include "base/format.h"
 #include "base/log.h"
 #include "exec/gpu_step.h"
 #include "exec/graph_cache.h"
+#include "exec/op_stamps.h"
 #include "kernels/gpu/launch/best_token.h"
 #include "kernels/gpu/launch/bound_op.h"
 #include "kernels/gpu/ops/top_tokens_args.h"
@@ -23,6 +26,20 @@ static_assert(kTopTokens == gpu::kTopTokens && kBrokenLogits == gpu::kBrokenLogi
               sizeof(TopToken) == sizeof(gpu::TopToken) &&
               offsetof(TopToken, token) == offsetof(gpu::TopToken, token));
 constexpr int64_t kTopRowBytes = kTopTokens * sizeof(TopToken);
+
+// Ids of stamps. That of node i is i: it ends there.
+constexpr uint32_t kStampBegin = std::numeric_limits<uint32_t>::max();  // before the upload
+constexpr uint32_t kStampOps = kStampBegin - 1;                         // before the first op
+constexpr uint32_t kStampChosen = kStampBegin - 2;
+constexpr uint32_t kStampEnd = kStampBegin - 3;  // after the copy to the host
+constexpr uint32_t kOuterStamps = 2;             // begin and end: never in the graph
+constexpr uint32_t kOtherStamps = 2 + kOuterStamps;
+
+int64_t NowNs() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
 
 void* AsPointer(DevicePtr p) { return reinterpret_cast<void*>(static_cast<uintptr_t>(p)); }
 
@@ -133,6 +150,11 @@ struct GpuExecutor::State {
   GraphCache graphs;
   std::vector<gpu::Event> events;  // with an observer: one before each node and one at the end
   OpObserver observer;
+  OpTiming timing = OpTiming::kOff;
+  OpStamps stamps;
+  std::vector<OpStamps::Stamp> read_stamps;
+  std::vector<int32_t> node_kernels;  // of the last step that was timed
+  StepTimes times;
 
   op::Cost last_cost;
   StepCounters last_counters;
@@ -158,13 +180,25 @@ struct GpuExecutor::State {
   Status Allocate();
   Status BindAll();
   Status Begin(const op::Step& s, Wanted w);
-  Status EnqueueAll(const gpu::StepShape& shape) const;
+  Status EnqueueAll(const gpu::StepShape& shape);
   Status EnqueueChoice(const gpu::StepShape& shape) const;
+  Status EnqueueSteps(const gpu::StepShape& shape);
+  Status EnqueueNode(size_t i, const gpu::StepShape& shape);
+  bool stamped() const { return timing == OpTiming::kStamps; }
+  Status Stamp(uint32_t id) const { return stamped() ? stamps.Enqueue(stream, id) : Status(); }
+  int64_t StampsBetweenOps() const;
+  int64_t Launched() const {
+    const gpu::DeviceCounters c = binding.device->counters();
+    return c.launches + c.captured_launches;
+  }
   Status EnqueueObserved(const gpu::StepShape& shape);
   Status EnqueueGraph(const gpu::StepShape& shape);
   Status Capture(GraphCache::Entry& entry);
   Status Finish(const op::Step& s);
   void Report();
+  Status ReadStamps();
+  Status ReadEvents();
+  Status MakeEvents();
 };
 
 Status GpuExecutor::State::Allocate() {
@@ -253,6 +287,7 @@ Status GpuExecutor::State::Begin(const op::Step& s, Wanted w) {
   wanted = w;
   // The step loop need not run in the thread that loaded.
   ROCFORGE_RETURN_IF_ERROR(binding.device->MakeCurrent());
+  ROCFORGE_RETURN_IF_ERROR(Stamp(kStampBegin));
   ROCFORGE_RETURN_IF_ERROR(step.Upload(s, stream));
   for (BoundNode& node : nodes) node.SetRows(s);
   if (weights_ready) return {};
@@ -262,13 +297,31 @@ Status GpuExecutor::State::Begin(const op::Step& s, Wanted w) {
   return {};
 }
 
-Status GpuExecutor::State::EnqueueAll(const gpu::StepShape& shape) const {
+Status GpuExecutor::State::EnqueueNode(size_t i, const gpu::StepShape& shape) {
+  const int64_t before = Launched();
+  const Status status = nodes[i].op->Enqueue(stream, shape);
+  if (!status.ok()) return status.WithContext(plan->graph.nodes[i].name);
+  if (timing != OpTiming::kOff) node_kernels[i] = static_cast<int32_t>(Launched() - before);
+  return {};
+}
+
+Status GpuExecutor::State::EnqueueAll(const gpu::StepShape& shape) {
+  ROCFORGE_RETURN_IF_ERROR(Stamp(kStampOps));
   for (size_t i = 0; i < nodes.size(); ++i) {
     if (nodes[i].idle()) continue;
-    const Status status = nodes[i].op->Enqueue(stream, shape);
-    if (!status.ok()) return status.WithContext(plan->graph.nodes[i].name);
+    ROCFORGE_RETURN_IF_ERROR(EnqueueNode(i, shape));
+    ROCFORGE_RETURN_IF_ERROR(Stamp(static_cast<uint32_t>(i)));
   }
-  return EnqueueChoice(shape);
+  ROCFORGE_RETURN_IF_ERROR(EnqueueChoice(shape));
+  return Stamp(kStampChosen);
+}
+
+// What EnqueueAll adds for the profiler.
+int64_t GpuExecutor::State::StampsBetweenOps() const {
+  if (!stamped()) return 0;
+  const auto idle =
+      std::count_if(nodes.begin(), nodes.end(), [](const BoundNode& node) { return node.idle(); });
+  return static_cast<int64_t>(nodes.size()) - idle + 2;
 }
 
 // What comes after the ops: the logits as they are, or tokens chosen among them.
@@ -287,9 +340,7 @@ Status GpuExecutor::State::EnqueueChoice(const gpu::StepShape& shape) const {
 Status GpuExecutor::State::EnqueueObserved(const gpu::StepShape& shape) {
   for (size_t i = 0; i < nodes.size(); ++i) {
     ROCFORGE_RETURN_IF_ERROR(stream.Record(events[i]));
-    if (nodes[i].idle()) continue;
-    const Status status = nodes[i].op->Enqueue(stream, shape);
-    if (!status.ok()) return status.WithContext(plan->graph.nodes[i].name);
+    if (!nodes[i].idle()) ROCFORGE_RETURN_IF_ERROR(EnqueueNode(i, shape));
   }
   ROCFORGE_RETURN_IF_ERROR(stream.Record(events[nodes.size()]));
   return EnqueueChoice(shape);
@@ -303,7 +354,8 @@ Status GpuExecutor::State::Capture(GraphCache::Entry& entry) {
   ROCFORGE_RETURN_IF_ERROR(enqueued);
   if (!graph.ok()) return graph.status();
   entry.graph = std::move(*graph);
-  entry.kernels = binding.device->counters().captured_launches - before;
+  entry.kernels = binding.device->counters().captured_launches - before - StampsBetweenOps();
+  if (stamped()) entry.node_kernels = node_kernels;
   entry.captured = true;
   ++last_counters.captures;
   return {};
@@ -311,7 +363,7 @@ Status GpuExecutor::State::Capture(GraphCache::Entry& entry) {
 
 Status GpuExecutor::State::EnqueueGraph(const gpu::StepShape& shape) {
   bool first = false;
-  GraphCache::Entry& entry = graphs.Find({shape, wanted}, &first);
+  GraphCache::Entry& entry = graphs.Find({shape, wanted, stamped()}, &first);
   if (first) return EnqueueAll(shape);
   if (!entry.captured) {
     const Status captured = Capture(entry);
@@ -325,6 +377,8 @@ Status GpuExecutor::State::EnqueueGraph(const gpu::StepShape& shape) {
     mode = GpuMode::kGraph;
   }
   last_counters.graph_kernels += entry.kernels;
+  if (stamped()) node_kernels = entry.node_kernels;
+  times.graph = true;
   return stream.Launch(entry.graph);
 }
 
@@ -341,6 +395,7 @@ Status GpuExecutor::State::Finish(const op::Step& s) {
     ROCFORGE_RETURN_IF_ERROR(stream.CopyToHost(
         host_top.bytes().first(rows * static_cast<size_t>(kTopRowBytes)), top_tokens.ptr()));
   }
+  ROCFORGE_RETURN_IF_ERROR(Stamp(kStampEnd));
   // While the device works.
   last_cost = {};
   for (const BoundNode& node : nodes) {
@@ -363,12 +418,61 @@ void GpuExecutor::State::Report() {
   }
 }
 
+// Times between neighbouring stamps. A stamp that ends an op begins the next.
+Status GpuExecutor::State::ReadStamps() {
+  ROCFORGE_RETURN_IF_ERROR(stamps.Read(stream, &read_stamps));
+  times.ops.clear();
+  times.stamp_ns = stamps.cost_ns();
+  int64_t begin_ns = 0;
+  int64_t ops_begin_ns = 0;
+  const auto since = [&](int64_t time_ns) { return std::max<int64_t>(0, time_ns - begin_ns); };
+  for (const OpStamps::Stamp& stamp : read_stamps) {
+    if (stamp.id == kStampBegin) {
+      times.ops.clear();  // what was left of a step that failed
+    } else if (stamp.id == kStampOps) {
+      times.upload_ns = since(stamp.time_ns);
+      ops_begin_ns = stamp.time_ns;
+    } else if (stamp.id == kStampChosen) {
+      times.ops_ns = begin_ns - ops_begin_ns;
+      times.choose_ns = wanted == Wanted::kLogits ? 0 : since(stamp.time_ns - times.stamp_ns);
+    } else if (stamp.id == kStampEnd) {
+      times.download_ns = since(stamp.time_ns);
+    } else {
+      const BoundNode& node = nodes[stamp.id];
+      times.ops.push_back({stamp.id, begin_ns - ops_begin_ns, since(stamp.time_ns - times.stamp_ns),
+                           op::CostOf(node.call), node_kernels[stamp.id]});
+    }
+    begin_ns = stamp.time_ns;
+  }
+  return {};
+}
+
+Status GpuExecutor::State::ReadEvents() {
+  times.ops.clear();
+  times.stamp_ns = 0;
+  times.upload_ns = times.choose_ns = times.download_ns = 0;
+  int64_t begin_ns = 0;
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    ROCFORGE_ASSIGN_OR_RETURN(const double seconds, events[i + 1].SecondsSince(events[i]));
+    const auto time_ns = static_cast<int64_t>(seconds * 1e9);
+    if (!nodes[i].idle()) {
+      times.ops.push_back({i, begin_ns, time_ns, op::CostOf(nodes[i].call), node_kernels[i]});
+    }
+    begin_ns += time_ns;
+  }
+  times.ops_ns = begin_ns;
+  return {};
+}
+
 Status GpuExecutor::Run(const op::Step& step, Wanted wanted) {
   State& s = *state_;
   const gpu::DeviceCounters before = s.binding.device->counters();
+  const int64_t begin_ns = s.timing == OpTiming::kOff ? 0 : NowNs();
+  s.times.graph = false;
   ROCFORGE_RETURN_IF_ERROR(s.Begin(step, wanted));
   const gpu::StepShape shape = s.step.ShapeOf(step, s.page_size);
-  if (s.observer) {
+  const bool events = s.observer || s.timing == OpTiming::kEvents;
+  if (events) {
     ROCFORGE_RETURN_IF_ERROR(s.EnqueueObserved(shape));
   } else if (s.mode == GpuMode::kEager || step.n_tokens > GraphCache::kMaxTokens) {
     ROCFORGE_RETURN_IF_ERROR(s.EnqueueAll(shape));
@@ -384,7 +488,17 @@ Status GpuExecutor::Run(const op::Step& step, Wanted wanted) {
   s.last_counters.bytes_to_device = cost.bytes_to_device;
   s.last_counters.bytes_to_host = cost.bytes_to_host;
   if (s.observer) s.Report();
-  return {};
+  if (s.timing == OpTiming::kOff) return {};
+  const int64_t end_ns = NowNs();
+  s.times.wall_ns = end_ns - begin_ns;
+  const auto read_out = [&](const Status& status) {
+    s.times.readout_ns = NowNs() - end_ns;
+    return status;
+  };
+  if (events) return read_out(s.ReadEvents());
+  // The profiler's own kernels are not the step's.
+  s.last_counters.launches -= (s.times.graph ? 0 : s.StampsBetweenOps()) + kOuterStamps;
+  return read_out(s.ReadStamps());
 }
 
 Status GpuExecutor::RunStepwise(const op::Step& step, const Visitor& visit) {
@@ -438,17 +552,38 @@ std::string GpuExecutor::mode() const {
   return state_->mode == GpuMode::kEager ? "eager" : "graph";
 }
 
+Status GpuExecutor::State::MakeEvents() {
+  while (events.size() < nodes.size() + 1) {
+    ROCFORGE_ASSIGN_OR_RETURN(gpu::Event event, gpu::Event::Create(binding.device));
+    events.push_back(std::move(event));
+  }
+  return {};
+}
+
 void GpuExecutor::SetObserver(OpObserver observer) {
   state_->observer = std::move(observer);
-  while (state_->observer && state_->events.size() < state_->nodes.size() + 1) {
-    Result<gpu::Event> event = gpu::Event::Create(state_->binding.device);
-    if (!event.ok()) {
-      Log(LogLevel::kWarn, "ops are not timed: {}", event.status().message());
-      state_->observer = nullptr;
-      return;
-    }
-    state_->events.push_back(std::move(*event));
-  }
+  if (!state_->observer) return;
+  const Status made = state_->MakeEvents();
+  if (made.ok()) return;
+  Log(LogLevel::kWarn, "ops are not timed: {}", made.message());
+  state_->observer = nullptr;
 }
+
+Status GpuExecutor::SetTiming(OpTiming timing) {
+  State& s = *state_;
+  s.timing = OpTiming::kOff;
+  s.node_kernels.resize(s.nodes.size());
+  s.times.ops.reserve(s.nodes.size());
+  if (timing == OpTiming::kEvents) ROCFORGE_RETURN_IF_ERROR(s.MakeEvents());
+  if (timing == OpTiming::kStamps && s.stamps.cost_ns() == 0) {
+    const auto n = static_cast<uint32_t>(s.nodes.size()) + kOtherStamps;
+    ROCFORGE_ASSIGN_OR_RETURN(s.stamps, OpStamps::Create(s.binding.device, *s.binding.modules, n));
+    s.read_stamps.reserve(n);
+  }
+  s.timing = timing;
+  return {};
+}
+
+const StepTimes& GpuExecutor::LastTimes() const { return state_->times; }
 
 }  // namespace rocforge::exec

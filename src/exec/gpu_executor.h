@@ -69,6 +69,8 @@ class GpuExecutor final : public Executor {
   op::Cost LastCost() const override;
   StepCounters LastCounters() const override;
   void SetObserver(OpObserver observer) override;
+  Status SetTiming(OpTiming timing) override;
+  const StepTimes& LastTimes() const override;
   int64_t arena_bytes() const override;
   int64_t scratch_bytes() const override;
   std::string mode() const override;

@@ -13,6 +13,7 @@ namespace rocforge::exec {
 struct GraphKey {
   gpu::StepShape shape;
   Wanted wanted = Wanted::kLogits;
+  bool stamped = false;  // has stamps between the ops
   bool operator==(const GraphKey&) const = default;
 };
 
@@ -27,7 +28,8 @@ class GraphCache {
   struct Entry {
     GraphKey key;
     gpu::Graph graph;
-    int64_t kernels = 0;
+    int64_t kernels = 0;                // stamps not counted
+    std::vector<int32_t> node_kernels;  // of each node, if stamped
     uint64_t last_use = 0;
     bool captured = false;
   };

@@ -18,10 +18,11 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr int kFigures = 4;
-constexpr int kPasses = 5;
-constexpr int64_t kLaunches = 2000;
-// Iterations of a pass: some ten milliseconds.
-constexpr int64_t kIterations = 2'000'000;
+// Many short passes: one of them falls into a moment in which nothing else runs.
+constexpr int kPasses = 100;
+constexpr int64_t kLaunches = 20;
+// Iterations of a pass: about a millisecond.
+constexpr int64_t kIterations = 200'000;
 // Independent sums: at least latency (4 or 5 cycles) times instructions a cycle (2).
 constexpr int kSums = 12;
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "device/gpu/discovery.h"
+#include "device/gpu/event_clock.h"
 #include "kernels/gpu/port/sim/sim_driver.h"
 #include "tests/testing.h"
 
@@ -94,6 +95,46 @@ TEST(Device, ALostDeviceIsAStatusWithTheCall) {
 TEST(Device, OpenNamesWhatDoesNotExist) {
   const auto none = Device::Open(port::sim::SimDriver(32), 3);
   EXPECT_EQ(none.status().code(), StatusCode::kInvalidArgument);
+}
+
+// A timer over driver events makes two and destroys two, and what the driver cannot do is a Status.
+int live_events = 0;
+TEST(EventClock, TimesAStreamAndLeavesNothingBehind) {
+  const auto device = Broken([](Api& api) {
+    api.event_create = [](Handle* event, unsigned flags) {
+      ++live_events;
+      return port::sim::SimDriver(32)->api().event_create(event, flags);
+    };
+    api.event_destroy = [](Handle event) {
+      --live_events;
+      return port::sim::SimDriver(32)->api().event_destroy(event);
+    };
+  });
+  const Buffer buffer = Buffer::Allocate(device, 1 << 22).value();
+  const Stream stream = Stream::Create(device).value();
+  {
+    auto clock = MakeEventClock(device, &stream);
+    ASSERT_OK(clock);
+    prof::KernelTimer timer = prof::KernelTimer::ForKernel("fill", std::move(*clock));
+    EXPECT_EQ(live_events, 2);
+    EXPECT_EQ(timer.Elapsed().status().code(), StatusCode::kFailedPrecondition);
+    ASSERT_OK(timer.Start());
+    ASSERT_OK(stream.Fill(buffer.ptr(), 3, buffer.bytes()));
+    ASSERT_OK(timer.Stop());
+    const Result<double> seconds = timer.Elapsed();
+    ASSERT_OK(seconds);
+    EXPECT_GT(*seconds, 0);
+    const prof::KernelTimer moved = std::move(timer);
+    EXPECT_OK(moved.Elapsed());
+  }
+  EXPECT_EQ(live_events, 0);
+  const auto broken =
+      Broken([](Api& api) { api.event_record = [](Handle, Handle) { return 719; }; });
+  const Stream other = Stream::Create(broken).value();
+  prof::KernelTimer timer =
+      prof::KernelTimer::ForKernel("k", std::move(*MakeEventClock(broken, &other)));
+  EXPECT_EQ(timer.Start().code(), StatusCode::kUnavailable);
+  EXPECT_EQ(timer.Stop().code(), StatusCode::kFailedPrecondition) << "it never started";
 }
 
 TEST(Discovery, EveryDriverIsThereOrSaysWhyNot) {

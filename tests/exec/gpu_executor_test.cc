@@ -196,6 +196,56 @@ TEST_P(GpuExecutorTest, StepsCostWhatTheyShould) {
   s.Clear();
 }
 
+// Stamps change neither results nor what the step is said to cost, in a graph or op by op, and
+// every op that ran has its time.
+TEST_P(GpuExecutorTest, StampsTimeEveryOpAlsoInsideOfAGraph) {
+  for (const GpuMode mode : {GpuMode::kGraph, GpuMode::kEager}) {
+    Twins twins(GetParam(), {}, mode);
+    kv::SequencePages s = twins.NewSequence();
+    ExpectClose(twins.Feed({&s}, {kPrompt}));
+    for (int32_t i = 0; i < 3; ++i) twins.Feed({&s}, {{i}});
+    const StepCounters plain = twins.gpu().LastCounters();
+    ASSERT_OK(twins.gpu().SetTiming(OpTiming::kStamps));
+    for (int32_t i = 0; i < 3; ++i) {
+      ExpectClose(twins.Feed({&s}, {{i + 3}}));
+      const StepTimes& t = twins.gpu().LastTimes();
+      EXPECT_EQ(t.graph, mode == GpuMode::kGraph && i > 0);
+      ASSERT_EQ(t.ops.size(), twins.plan().graph.nodes.size());
+      int64_t last_begin_ns = -1;
+      int64_t sum_ns = 0;
+      int64_t kernels = 0;
+      for (size_t n = 0; n < t.ops.size(); ++n) {
+        EXPECT_EQ(t.ops[n].node, n);
+        EXPECT_GT(t.ops[n].begin_ns, last_begin_ns);
+        EXPECT_GE(t.ops[n].launches, 1);
+        EXPECT_GT(t.ops[n].cost.bytes(), 0);
+        last_begin_ns = t.ops[n].begin_ns;
+        sum_ns += t.ops[n].time_ns;
+        kernels += t.ops[n].launches;
+      }
+      EXPECT_GT(sum_ns, 0);
+      EXPECT_LE(sum_ns, t.ops_ns);
+      EXPECT_GE(t.host_ns(), 0);
+      const StepCounters c = twins.gpu().LastCounters();
+      EXPECT_EQ(c.launches + c.graph_kernels, kernels) << "stamps were counted";
+      EXPECT_EQ(c.synchronisations, 1);
+      if (i > 1) {
+        EXPECT_EQ(c.launches, plain.launches);
+        EXPECT_EQ(c.graph_kernels, plain.graph_kernels);
+        EXPECT_EQ(c.allocations, 0);
+      }
+    }
+    ASSERT_OK(twins.gpu().SetTiming(OpTiming::kEvents));
+    ExpectClose(twins.Feed({&s}, {{1}}));
+    EXPECT_EQ(twins.gpu().LastTimes().ops.size(), twins.plan().graph.nodes.size());
+    EXPECT_FALSE(twins.gpu().LastTimes().graph);
+    ASSERT_OK(twins.gpu().SetTiming(OpTiming::kOff));
+    twins.Feed({&s}, {{1}});
+    EXPECT_EQ(twins.gpu().LastCounters().launches, plain.launches);
+    s.Clear();
+  }
+}
+
 TEST_P(GpuExecutorTest, GraphsAndSingleLaunchesGiveTheSameBits) {
   std::vector<std::vector<float>> results;
   for (const GpuMode mode : {GpuMode::kEager, GpuMode::kGraph}) {
