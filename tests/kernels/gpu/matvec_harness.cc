@@ -126,6 +126,9 @@ void MatvecHarness::RunDevice(const MatvecCase& c, const op::Params& params, Dat
   context.device = device_;
   context.modules = &modules_;
   context.scratch_bytes = gpu::ScratchBytes(call, *device_);
+  gpu::Tuning tuning;
+  tuning.Set(gpu::TuneKey(call), gpu::RowBucket(call.out[0].desc.rows), c.config);
+  context.tuning = &tuning;
   std::vector<float> poison(static_cast<size_t>(context.scratch_bytes) / 4 + 1, std::nanf(""));
   poison.resize(poison.size() + kGuard, kGuardValue);
   const gpu::Buffer scratch = Upload(poison.data(), poison.size() * sizeof(float));

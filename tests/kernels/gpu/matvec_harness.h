@@ -8,6 +8,7 @@
 
 #include "device/gpu/device.h"
 #include "kernels/gpu/launch/modules.h"
+#include "kernels/gpu/tune/tuning.h"
 #include "kernels/op/op.h"
 #include "tensor/dtype.h"
 
@@ -27,6 +28,7 @@ struct MatvecCase {
   int64_t n_experts = 0;
   int32_t n_used = 1;
   bool x_per_expert = false;
+  gpu::OpConfig config;  // as tuned for these rows
 };
 
 class MatvecHarness {
