@@ -264,9 +264,7 @@ void RegisterTune(Command app, std::function<Status()>* run) {
   command.AddFlag("--json", flags->json, "print one JSON object");
   AddKeepers(command, run);
   command.OnParsed([flags, run, command] {
-    for (const char* name : {"show", "export", "import", "clear"}) {
-      if (command.Subcommand(name, "").Parsed()) return;
-    }
+    if (command.HasParsedSubcommand()) return;
     *run = [flags] { return Tune(*flags); };
   });
 }

@@ -32,7 +32,7 @@ class TuneTest : public ::testing::Test {
     options.model_path = dir_.File("toy.gguf");
     options.device = device;
     options.n_ctx = 64;
-    options.max_batch_tokens = 16;
+    options.max_batch_tokens = 8;
     options.self_check = SelfCheck::kOff;
     return options;
   }
