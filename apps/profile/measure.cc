@@ -61,7 +61,12 @@ class Pass {
   Status Run(const std::function<void(double)>& progress);
   double seconds() const { return Now(); }
   double prefill_seconds() const { return prefill_s_; }
-  double decode_seconds() const { return decode_s_; }
+  double median_step_seconds() {
+    if (decode_s_.empty()) return 0;
+    const auto middle = decode_s_.begin() + static_cast<std::ptrdiff_t>(decode_s_.size() / 2);
+    std::nth_element(decode_s_.begin(), middle, decode_s_.end());
+    return *middle;
+  }
 
  private:
   double Now() const { return std::chrono::duration<double>(Clock::now() - start_).count(); }
@@ -86,7 +91,7 @@ class Pass {
   exec::Wanted wanted_ = exec::Wanted::kLogits;
   Clock::time_point start_ = Clock::now();
   double prefill_s_ = 0;
-  double decode_s_ = 0;
+  std::vector<double> decode_s_;  // of each step
 };
 
 void Pass::NoteMemory() {
@@ -111,11 +116,16 @@ Status Pass::Step(std::span<const int32_t> tokens, bool prefill, bool last) {
     NoteMemory();
     p_->profiler_seconds += Now() - noting;
   }
-  (prefill ? prefill_s_ : decode_s_) += seconds;
+  if (prefill) {
+    prefill_s_ += seconds;
+  } else {
+    decode_s_.push_back(seconds);
+  }
   return {};
 }
 
 Status Pass::Sample(sample::Sampler& sampler, int32_t* id) const {
+  ROCFORGE_TIME_KERNEL("sample");
   const int32_t row = engine_.n_logits() - 1;
   if (wanted_ == exec::Wanted::kLogits) {
     ROCFORGE_ASSIGN_OR_RETURN(*id, sampler.Sample(engine_.logits(row)));
@@ -232,22 +242,25 @@ Status RunProfile(session::TextModel& model, const ProfileOptions& options,
     const Status status = plain.Run([&](double f) { progress(0.5 * f); });
     if (!status.ok()) return cancelled(status);
     p->plain_prefill_seconds = plain.prefill_seconds();
-    p->plain_decode_seconds = plain.decode_seconds();
+    p->plain_step_seconds = plain.median_step_seconds();
   }
   const auto timing = options.events ? exec::OpTiming::kEvents : exec::OpTiming::kStamps;
   ROCFORGE_RETURN_IF_ERROR(engine.SetTiming(timing));
   if (engine.on_gpu() && !options.events) {
-    // Graphs with stamps are captured at their second use.
-    ProfileOptions few = options;
-    few.n_generate = std::min(options.n_generate, 4);
-    Pass capture(model, few, text, nullptr);
+    // A graph with stamps is captured when its shape comes for the second time; shapes change as
+    // the context grows.
+    Pass capture(model, options, text, nullptr);
     const Status status = capture.Run([](double) {});
     if (!status.ok()) return cancelled(status);
   }
   const double before = p->memory.empty() ? 0 : p->memory.back().at_s;
   p->run_begin_s = std::max(before, p->load_seconds);
   Pass timed(model, options, text, p);
+  prof::ClearKernelTimes();
+  prof::EnableKernelTimes(true);
   const Status status = timed.Run([&](double f) { progress(0.5 + 0.5 * f); });
+  prof::EnableKernelTimes(false);
+  p->host_times = prof::CollectedKernelTimes();
   p->run_seconds = timed.seconds() - p->profiler_seconds;
   static_cast<void>(engine.SetTiming(exec::OpTiming::kOff));
   return cancelled(status);

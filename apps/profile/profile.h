@@ -9,6 +9,7 @@
 #include "exec/executor.h"
 #include "kernels/op/cost.h"
 #include "prof/ceilings.h"
+#include "prof/kernel_timer.h"
 
 namespace rocforge::apps {
 
@@ -78,9 +79,11 @@ struct Profile {
   std::vector<size_t> kind_of_node;  // index into kinds
   std::vector<MemorySample> memory;
 
+  std::vector<prof::KernelTime> host_times;  // functions of the host, by descending time
+
   // The same run without timing of ops, before; 0 where it was interrupted.
   double plain_prefill_seconds = 0;
-  double plain_decode_seconds = 0;  // of all decode steps
+  double plain_step_seconds = 0;  // median of the decode steps
 };
 
 }  // namespace rocforge::apps

@@ -191,9 +191,15 @@ std::string ToText(const Profile& p, const Summary& s, bool all) {
   }
   text += Format("phases explain {} of the run, rows {} of the steps; the rest is \"gap\"\n",
                  Percent(s.covered), Percent(s.ops_covered));
-  if (p.plain_decode_seconds > 0 && !p.interrupted) {
-    text += Format("decoding with timed ops took {:+.1f} % against the same run without\n",
-                   s.overhead * 100);
+  if (p.plain_step_seconds > 0 && !p.interrupted) {
+    text += Format("the median decode step takes {} ms without timing its ops, {:+.1f} % with it\n",
+                   Ms(p.plain_step_seconds), s.overhead * 100);
+  }
+  if (!p.host_times.empty()) {
+    text += "host:";
+    for (const prof::KernelTime& time : p.host_times)
+      text += Format(" {} {} ms ({})", time.name, Ms(time.seconds), time.calls) +
+              (&time == &p.host_times.back() ? "\n" : ",");
   }
   if (!s.worst.empty()) text += "\nwhat holds it back most\n";
   for (size_t i = 0; i < s.worst.size(); ++i) {
@@ -225,7 +231,7 @@ nlohmann::ordered_json ToJson(const Profile& p, const Summary& s) {
                {"prompt_tokens", p.prompt_tokens},
                {"generated_tokens", p.generated_tokens},
                {"plain_prefill_seconds", p.plain_prefill_seconds},
-               {"plain_decode_seconds", p.plain_decode_seconds},
+               {"plain_step_seconds", p.plain_step_seconds},
                {"timing_overhead", s.overhead},
                {"phases_cover", s.covered},
                {"rows_cover", s.ops_covered}};
@@ -233,6 +239,11 @@ nlohmann::ordered_json ToJson(const Profile& p, const Summary& s) {
   for (const LoadSpan& part : p.load)
     json["load"].push_back(
         Json{{"name", part.name}, {"seconds", part.seconds}, {"bytes", part.bytes}});
+  json["host"] = Json::array();
+  for (const prof::KernelTime& time : p.host_times) {
+    json["host"].push_back(
+        Json{{"name", time.name}, {"calls", time.calls}, {"seconds", time.seconds}});
+  }
   json["phases"] = Json::array();
   for (const PhaseSummary& phase : s.phases) {
     Json one = {{"name", phase.name},     {"calls", phase.calls},        {"seconds", phase.seconds},

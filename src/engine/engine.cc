@@ -11,6 +11,7 @@
 #include "engine/step_builder.h"
 #include "exec/executor.h"
 #include "kv/page_pool.h"
+#include "prof/kernel_timer.h"
 
 namespace rocforge::engine {
 
@@ -50,6 +51,7 @@ struct Engine::State {
 
   Status CheckItems(std::span<const StepItem> items);
   Status ExtendAll(std::span<const StepItem> items);
+  Result<const op::Step*> Build(std::span<const StepItem> items);
   static int32_t OutputsOf(const StepItem& item);
 };
 
@@ -105,6 +107,17 @@ Status Engine::State::ExtendAll(std::span<const StepItem> items) {
     return status;
   }
   return {};
+}
+
+Result<const op::Step*> Engine::State::Build(std::span<const StepItem> items) {
+  ROCFORGE_TIME_KERNEL("build step");
+  ROCFORGE_RETURN_IF_ERROR(CheckItems(items));
+  ROCFORGE_RETURN_IF_ERROR(ExtendAll(items));
+  builder.Begin();
+  for (const StepItem& item : items) {
+    builder.Add(*sequences[static_cast<size_t>(item.sequence)], item.tokens, OutputsOf(item));
+  }
+  return &builder.Finish();
 }
 
 Result<SelfCheck> ParseSelfCheck(std::string_view name) {
@@ -172,14 +185,8 @@ Status Engine::Truncate(SequenceId sequence, int32_t length) {
 
 Status Engine::Step(std::span<const StepItem> items, exec::Wanted wanted) {
   State& s = *state_;
-  ROCFORGE_RETURN_IF_ERROR(s.CheckItems(items));
-  ROCFORGE_RETURN_IF_ERROR(s.ExtendAll(items));
-  s.builder.Begin();
-  for (const StepItem& item : items) {
-    s.builder.Add(*s.sequences[static_cast<size_t>(item.sequence)], item.tokens,
-                  State::OutputsOf(item));
-  }
-  const op::Step& step = s.builder.Finish();
+  ROCFORGE_ASSIGN_OR_RETURN(const op::Step* const built, s.Build(items));
+  const op::Step& step = *built;
   s.n_logits = 0;
   Status status = s.loaded.executor->Run(step, wanted);
   if (!status.ok()) {

@@ -15,6 +15,7 @@
 #include "kernels/gpu/launch/bound_op.h"
 #include "kernels/gpu/ops/top_tokens_args.h"
 #include "kernels/op/check.h"
+#include "prof/kernel_timer.h"
 
 namespace rocforge::exec {
 namespace {
@@ -184,6 +185,7 @@ struct GpuExecutor::State {
   Status EnqueueChoice(const gpu::StepShape& shape) const;
   Status EnqueueSteps(const gpu::StepShape& shape);
   Status EnqueueNode(size_t i, const gpu::StepShape& shape);
+  bool observed() const { return observer || timing == OpTiming::kEvents; }
   bool stamped() const { return timing == OpTiming::kStamps; }
   Status Stamp(uint32_t id) const { return stamped() ? stamps.Enqueue(stream, id) : Status(); }
   int64_t StampsBetweenOps() const;
@@ -194,7 +196,9 @@ struct GpuExecutor::State {
   Status EnqueueObserved(const gpu::StepShape& shape);
   Status EnqueueGraph(const gpu::StepShape& shape);
   Status Capture(GraphCache::Entry& entry);
+  void AddCosts();
   Status Finish(const op::Step& s);
+  Status Enqueue(const gpu::StepShape& shape, int32_t n_tokens);
   void Report();
   Status ReadStamps();
   Status ReadEvents();
@@ -382,6 +386,18 @@ Status GpuExecutor::State::EnqueueGraph(const gpu::StepShape& shape) {
   return stream.Launch(entry.graph);
 }
 
+void GpuExecutor::State::AddCosts() {
+  ROCFORGE_TIME_KERNEL("costs of the ops");
+  last_cost = {};
+  for (const BoundNode& node : nodes) {
+    if (node.idle()) continue;
+    const op::Cost cost = op::CostOf(node.call);
+    last_cost.bytes_read += cost.bytes_read;
+    last_cost.bytes_written += cost.bytes_written;
+    last_cost.ops += cost.ops;
+  }
+}
+
 Status GpuExecutor::State::Finish(const op::Step& s) {
   const auto rows = static_cast<size_t>(s.n_outputs);
   if (rows > 0 && wanted == Wanted::kLogits) {
@@ -396,15 +412,8 @@ Status GpuExecutor::State::Finish(const op::Step& s) {
         host_top.bytes().first(rows * static_cast<size_t>(kTopRowBytes)), top_tokens.ptr()));
   }
   ROCFORGE_RETURN_IF_ERROR(Stamp(kStampEnd));
-  // While the device works.
-  last_cost = {};
-  for (const BoundNode& node : nodes) {
-    if (node.idle()) continue;
-    const op::Cost cost = op::CostOf(node.call);
-    last_cost.bytes_read += cost.bytes_read;
-    last_cost.bytes_written += cost.bytes_written;
-    last_cost.ops += cost.ops;
-  }
+  AddCosts();  // while the device works
+  ROCFORGE_TIME_KERNEL("wait for the device");
   ROCFORGE_RETURN_IF_ERROR(stream.Synchronize());
   n_outputs = s.n_outputs;
   return {};
@@ -464,6 +473,13 @@ Status GpuExecutor::State::ReadEvents() {
   return {};
 }
 
+Status GpuExecutor::State::Enqueue(const gpu::StepShape& shape, int32_t n_tokens) {
+  ROCFORGE_TIME_KERNEL("enqueue");
+  if (observed()) return EnqueueObserved(shape);
+  if (mode == GpuMode::kEager || n_tokens > GraphCache::kMaxTokens) return EnqueueAll(shape);
+  return EnqueueGraph(shape);
+}
+
 Status GpuExecutor::Run(const op::Step& step, Wanted wanted) {
   State& s = *state_;
   const gpu::DeviceCounters before = s.binding.device->counters();
@@ -471,14 +487,8 @@ Status GpuExecutor::Run(const op::Step& step, Wanted wanted) {
   s.times.graph = false;
   ROCFORGE_RETURN_IF_ERROR(s.Begin(step, wanted));
   const gpu::StepShape shape = s.step.ShapeOf(step, s.page_size);
-  const bool events = s.observer || s.timing == OpTiming::kEvents;
-  if (events) {
-    ROCFORGE_RETURN_IF_ERROR(s.EnqueueObserved(shape));
-  } else if (s.mode == GpuMode::kEager || step.n_tokens > GraphCache::kMaxTokens) {
-    ROCFORGE_RETURN_IF_ERROR(s.EnqueueAll(shape));
-  } else {
-    ROCFORGE_RETURN_IF_ERROR(s.EnqueueGraph(shape));
-  }
+  const bool events = s.observed();
+  ROCFORGE_RETURN_IF_ERROR(s.Enqueue(shape, step.n_tokens));
   ROCFORGE_RETURN_IF_ERROR(s.Finish(step));
   const gpu::DeviceCounters cost = s.binding.device->counters() - before;
   s.last_counters.launches = cost.launches;

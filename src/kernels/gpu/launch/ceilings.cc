@@ -4,9 +4,11 @@
 #include <utility>
 
 #include "base/format.h"
+#include "device/gpu/event_clock.h"
 #include "kernels/gpu/launch/launchers.h"
 #include "kernels/gpu/ops/ceilings_args.h"
 #include "kernels/gpu/ops/memory_read_args.h"
+#include "prof/kernel_timer.h"
 
 namespace rocforge::gpu {
 namespace {
@@ -56,8 +58,9 @@ class Measurement {
     ROCFORGE_RETURN_IF_ERROR(device_->MakeCurrent());
     ROCFORGE_ASSIGN_OR_RETURN(sizes_, ChooseSizes(*device_));
     ROCFORGE_ASSIGN_OR_RETURN(stream_, Stream::Create(device_));
-    ROCFORGE_ASSIGN_OR_RETURN(begin_, Event::Create(device_));
-    ROCFORGE_ASSIGN_OR_RETURN(end_, Event::Create(device_));
+    ROCFORGE_ASSIGN_OR_RETURN(std::unique_ptr<prof::KernelClock> clock,
+                              MakeEventClock(device_, &stream_));
+    timer_ = prof::KernelTimer::ForKernel("ceilings", std::move(clock));
     n_blocks_ = static_cast<uint32_t>(std::max(1, device_->info().multiprocessors)) *
                 sizes_.blocks_per_unit;
     ROCFORGE_ASSIGN_OR_RETURN(a_, Buffer::Allocate(device_, sizes_.buffer_bytes));
@@ -79,11 +82,11 @@ class Measurement {
   Result<double> Seconds(const F& enqueue) {
     double best = 0;
     for (int run = 0; run < kRuns; ++run) {
-      ROCFORGE_RETURN_IF_ERROR(stream_.Record(begin_));
+      ROCFORGE_RETURN_IF_ERROR(timer_.Start());
       ROCFORGE_RETURN_IF_ERROR(enqueue());
-      ROCFORGE_RETURN_IF_ERROR(stream_.Record(end_));
+      ROCFORGE_RETURN_IF_ERROR(timer_.Stop());
       ROCFORGE_RETURN_IF_ERROR(stream_.Synchronize());
-      ROCFORGE_ASSIGN_OR_RETURN(const double seconds, end_.SecondsSince(begin_));
+      ROCFORGE_ASSIGN_OR_RETURN(const double seconds, timer_.Elapsed());
       // The first run also loads code and fills page tables.
       if (run == 1 || (run > 1 && seconds < best)) best = seconds;
     }
@@ -103,7 +106,7 @@ class Measurement {
   const Modules& modules_;
   Sizes sizes_;
   Stream stream_;
-  Event begin_, end_;
+  prof::KernelTimer timer_ = prof::KernelTimer::ForKernel("ceilings");  // by events: Prepare
   Buffer a_, b_, out_;
   uint32_t n_blocks_ = 0;
 };
