@@ -70,8 +70,11 @@ op::Glu GluOf(const op::Call& call) {
 // What may be tried for a call with `rows` rows of output.
 std::vector<OpConfig> Candidates(const op::Call& call, int64_t rows) {
   std::vector<OpConfig> list;
-  if (!IsMatMul(call)) {
+  if (const auto* attention = std::get_if<op::Attention>(call.params)) {
+    // A kernel for more queries than share a head would compute rows that nobody wants.
+    const auto group = static_cast<uint32_t>(attention->n_heads / attention->n_kv_heads);
     for (const uint32_t queries : {0u, 1u, 4u, 8u}) {
+      if (queries > group) break;
       for (const uint32_t blocks : {1u, 2u, 3u, 4u, 6u, 8u})
         list.push_back({GemmUnit::kAuto, blocks, 0, 0, queries});
     }
