@@ -87,6 +87,7 @@ stage_rules() {
   check "check_includes" tools/check_includes
   check "check_sizes self-test" tools/check_sizes --self-test
   check "check_sizes" tools/check_sizes
+  check "speed_gate self-test" tools/speed_gate --self-test
 }
 
 stage_format() { check "clang-format" tools/format.sh --check; }
