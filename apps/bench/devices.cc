@@ -3,12 +3,12 @@
 #include <utility>
 
 #include "apps/bench/suite.h"
+#include "apps/devices_measure.h"
 #include "apps/model_path.h"
 #include "base/format.h"
 #include "base/log.h"
 #include "bench/kernels/data.h"
 #include "engine/gpu_device.h"
-#include "prof/cpu_ceilings.h"
 
 namespace rocforge::apps {
 namespace {
@@ -33,44 +33,17 @@ Status OpenGpu(const engine::DeviceRequest& request, BenchDevices* devices) {
   ROCFORGE_ASSIGN_OR_RETURN(bench::GpuTarget target,
                             bench::GpuTarget::Create(gpu.device, gpu.modules));
   devices->gpu = std::make_unique<bench::GpuTarget>(std::move(target));
+  devices->gpu_name = gpu.name;
   return {};
 }
 
-void FindCpuCeilings(BenchDevices* devices) {
+// None is no error: the share of the machine is then not shown.
+prof::Ceilings FindCeilings(const std::string& device, int threads) {
   const Result<std::string> folder = CacheFolder();
-  const prof::CeilingsKey key = prof::CpuCeilingsKey(devices->pool->size());
-  if (folder.ok()) {
-    const Result<prof::Ceilings> kept = prof::LoadCeilings(*folder, key);
-    if (kept.ok() && kept->read_bytes_per_s > 0 && kept->float_ops_per_s > 0) {
-      devices->cpu_ceilings = *kept;
-      return;
-    }
-  }
-  const Result<prof::Ceilings> measured = prof::MeasureCpuCeilings(*devices->pool);
-  if (!measured.ok()) {
-    Log(LogLevel::kWarn, "no ceilings of the CPU: {}", measured.status().message());
-    return;
-  }
-  devices->cpu_ceilings = *measured;
-  // A folder that cannot be written only means that the next run measures again.
-  if (folder.ok() && !prof::SaveCeilings(*folder, *measured).ok())
-    Log(LogLevel::kInfo, "the ceilings could not be kept in {}", EscapeForTerminal(*folder));
-}
-
-Status FindGpuCeilings(BenchDevices* devices) {
-  const bench::GpuTarget& gpu = *devices->gpu;
-  if (gpu.simulated()) return {};
-  if (const Result<std::string> folder = CacheFolder(); folder.ok()) {
-    for (const prof::Ceilings& kept : prof::LoadAllCeilings(*folder)) {
-      if (kept.key.device == gpu.device()->info().name) devices->gpu_ceilings = kept;
-    }
-  }
-  if (devices->gpu_ceilings.read_bytes_per_s > 0) return {};
-  for (const int blocks : {4, 8, 16}) {
-    ROCFORGE_ASSIGN_OR_RETURN(const double speed, gpu.ReadBandwidth(blocks));
-    devices->gpu_ceilings.read_bytes_per_s =
-        std::max(devices->gpu_ceilings.read_bytes_per_s, speed);
-  }
+  const Result<prof::Ceilings> ceilings =
+      folder.ok() ? CeilingsOf(device, threads, *folder) : folder.status();
+  if (ceilings.ok()) return *ceilings;
+  Log(LogLevel::kWarn, "no ceilings of {}: {}", device, ceilings.status().message());
   return {};
 }
 
@@ -105,8 +78,10 @@ Result<BenchDevices> OpenBenchDevices(const BenchOptions& options, const std::st
     if (devices.gpu == nullptr) ROCFORGE_RETURN_IF_ERROR(OpenCpu(options, &devices));
   }
   if (!with_ceilings) return devices;
-  if (devices.cpu != nullptr) FindCpuCeilings(&devices);
-  if (devices.gpu != nullptr) ROCFORGE_RETURN_IF_ERROR(FindGpuCeilings(&devices));
+  if (devices.cpu != nullptr) devices.cpu_ceilings = FindCeilings("cpu", devices.pool->size());
+  // The simulator's time means nothing.
+  if (devices.gpu != nullptr && !devices.gpu->simulated())
+    devices.gpu_ceilings = FindCeilings(devices.gpu_name, 0);
   return devices;
 }
 

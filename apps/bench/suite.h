@@ -26,7 +26,7 @@ struct BenchCase {
   double bytes = 0;       // that one sample must move; 0: not shown
   double operations = 0;  // that it must compute; 0: not shown
   double items = 0;       // tokens, elements, ... of one sample; 0: not shown
-  // Ceilings for the share of the machine; null: no share. `peak_ops_per_s` 0: memory only.
+  // Ceilings for the share of the machine; 0: no share. `peak_ops_per_s` 0: memory only.
   double peak_bytes_per_s = 0;
   double peak_ops_per_s = 0;
   // Untimed. What it gives is destroyed before the next case is prepared.
@@ -83,6 +83,7 @@ struct BenchDevices {
   std::unique_ptr<ThreadPool> pool;
   std::unique_ptr<bench::CpuTarget> cpu;
   std::unique_ptr<bench::GpuTarget> gpu;
+  std::string gpu_name;  // "gpu:0"
   prof::Ceilings cpu_ceilings;
   prof::Ceilings gpu_ceilings;
 
@@ -90,8 +91,8 @@ struct BenchDevices {
 };
 
 // `device`: cpu, gpu, gpu:N, sim32, sim64, all (CPU and the first GPU, if any) or auto (the first
-// GPU, else the CPU). Ceilings come from the cache; what is not there is measured (the CPU in two
-// seconds) and kept.
+// GPU, else the CPU). Ceilings come from the cache; what is not there is measured (in
+// two seconds) and kept.
 Result<BenchDevices> OpenBenchDevices(const BenchOptions& options, const std::string& device,
                                       bool with_ceilings);
 

@@ -6,7 +6,6 @@
 
 #include "bench/kernels/data.h"
 #include "kernels/gpu/layout/weights.h"
-#include "kernels/gpu/ops/memory_read_args.h"
 
 namespace rocforge::bench {
 
@@ -110,32 +109,6 @@ gpu::BindContext GpuTarget::Context(const Buffer& scratch) const {
   context.scratch = scratch.ptr();
   context.scratch_bytes = scratch.bytes();
   return context;
-}
-
-Result<double> GpuTarget::ReadBandwidth(int blocks_per_multiprocessor) const {
-  constexpr int kReplays = 15;
-  constexpr size_t kReads = 8;
-  const int64_t bytes = std::max<int64_t>(rotation_bytes_, 1 << 20);
-  ROCFORGE_ASSIGN_OR_RETURN(const Buffer data, Zeroes(2 * bytes));
-  ROCFORGE_ASSIGN_OR_RETURN(const gpu::Kernel kernel, modules_->Find("memory_read", "memory_read"));
-  const auto grid =
-      static_cast<uint32_t>(device_->info().multiprocessors * blocks_per_multiprocessor);
-  ROCFORGE_ASSIGN_OR_RETURN(const Buffer out, Zeroes(int64_t{grid} * 8 * 4));
-  const auto read = [&](const gpu::Stream& stream, size_t i) {
-    const gpu::MemoryReadArgs args{
-        reinterpret_cast<const void*>(data.ptr() + (i % 2) * static_cast<uint64_t>(bytes)),
-        static_cast<uint64_t>(bytes) / 16, static_cast<uint32_t*>(Pointer(out))};
-    return stream.Launch(kernel, {grid, 1, 256, false}, &args);
-  };
-  ROCFORGE_ASSIGN_OR_RETURN(const TimedGraph graph,
-                            TimedGraph::Capture(device_, stream_, kReads, read));
-  std::vector<double> seconds;
-  for (int i = 0; i < (simulated() ? 1 : kReplays); ++i) {
-    ROCFORGE_ASSIGN_OR_RETURN(const double s, graph.Replay(stream_));
-    seconds.push_back(s);
-  }
-  std::sort(seconds.begin(), seconds.end());
-  return static_cast<double>(kReads) * static_cast<double>(bytes) / seconds[seconds.size() / 2];
 }
 
 }  // namespace rocforge::bench

@@ -61,9 +61,6 @@ class GpuTarget {
   // A context with `scratch`, which the caller keeps.
   gpu::BindContext Context(const gpu::Buffer& scratch) const;
 
-  // Plain reads of memory, bytes per second, for each number of blocks a multiprocessor.
-  Result<double> ReadBandwidth(int blocks_per_multiprocessor) const;
-
  private:
   Result<gpu::Buffer> Repeat(const void* data, int64_t bytes, int64_t total) const;
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/format.h"
+#include "kernels/gpu/launch/ceilings.h"
 #include "kernels/gpu/port/sim/sim_driver.h"
 
 namespace rocforge::gpu::bench {
@@ -82,16 +83,13 @@ Result<double> Bench::SecondsOfGraph(size_t count, const Enqueue& enqueue) const
 
 Status Bench::MeasureCeiling() {
   const DeviceInfo& info = target_.device()->info();
-  std::string line;
-  for (const int per_multiprocessor : {4, 8, 16}) {
-    ROCFORGE_ASSIGN_OR_RETURN(const double speed, target_.ReadBandwidth(per_multiprocessor));
-    line += Format(" {:.0f}", speed / 1e9);
-    ceiling_ = std::max(ceiling_, speed);
-  }
+  ROCFORGE_ASSIGN_OR_RETURN(const prof::Ceilings measured,
+                            MeasureGpuCeilings(target_.device(), target_.modules()));
+  ceiling_ = measured.read_bytes_per_s;
   std::printf("%s (%s), %d multiprocessors, L2 %.0f MB, code for %s\n", info.name.c_str(),
               info.architecture.c_str(), info.multiprocessors,
               static_cast<double>(info.l2_bytes) / 1e6, target_.modules().target().c_str());
-  std::printf("ceiling: plain reads with 4, 8, 16 blocks a multiprocessor:%s GB/s\n", line.c_str());
+  std::printf("ceiling: plain reads %.0f GB/s\n", ceiling_ / 1e9);
   std::printf("%-38s %9s %8s %6s %8s\n", "case", "us", "GB/s", "%", "TFLOP/s");
   return {};
 }
