@@ -2,23 +2,27 @@
 # Does the speed gate see what it should? In a scratch clone of this commit it makes one kernel of the CPU 15 % slower
 # (three of twenty tiles of a Q6_K product with one row are computed twice), and asks for that kernel by name; then it
 # compares a build with itself again and again, which must never fail.
-#   tools/speed_gate_proof.sh [RUNS]      RUNS with itself: default 20. About ten minutes.
+#   tools/speed_gate_proof.sh [RUNS [FOLDER]]      RUNS with itself: default 20. About ten minutes, and two builds.
+# FOLDER: keeps the two builds there (plain, slow), and uses those that it has.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 runs=${1:-20}
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-git clone -q . "$scratch/source"
+builds=${2:-$scratch}
+mkdir -p "$builds"
 export CCACHE_BASEDIR="$scratch/source" CCACHE_NOHASHDIR=1
 
 build() {
   cmake -S "$scratch/source" -B "$scratch/build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DROCFORGE_TESTS=OFF \
     -DROCFORGE_GPU=OFF >/dev/null
   ninja -C "$scratch/build" rocforge >"$scratch/log" || { tail -n 30 "$scratch/log"; exit 1; }
-  cp "$scratch/build/bin/rocforge" "$scratch/$1"
+  cp "$scratch/build/bin/rocforge" "$builds/$1"
 }
-build plain
-python3 - "$scratch/source/src/kernels/cpu/common/matmul.cc" <<'PATCH'
+if [[ ! -x $builds/plain || ! -x $builds/slow ]]; then
+  git clone -q . "$scratch/source"
+  build plain
+  python3 - "$scratch/source/src/kernels/cpu/common/matmul.cc" <<'PATCH'
 import sys
 path = sys.argv[1]
 text = open(path).read()
@@ -29,11 +33,12 @@ slow = """    thread_local unsigned turn = 0;
 """ + call
 open(path, "w").write(text.replace(call, slow + call))
 PATCH
-build slow
+  build slow
+fi
 
 cases=(bench matmul --device cpu --types Q4_K,Q6_K,Q8_0,F16 --shapes 2048x2048 --batch 1,8 --min-time 0.02)
 echo "== one kernel 15 % slower"
-if "$scratch/slow" "${cases[@]}" --against "$scratch/plain" --rounds 10 >"$scratch/table" 2>"$scratch/error"; then
+if "$builds/slow" "${cases[@]}" --against "$builds/plain" --rounds 10 >"$scratch/table" 2>"$scratch/error"; then
   cat "$scratch/table"
   echo "FAILED: the slow kernel was not seen"
   exit 1
@@ -46,7 +51,7 @@ fi
 echo "== $runs times against itself"
 alarms=0
 for ((i = 1; i <= runs; ++i)); do
-  if ! "$scratch/plain" "${cases[@]}" --against "$scratch/plain" --rounds 10 >"$scratch/table" 2>"$scratch/error"; then
+  if ! "$builds/plain" "${cases[@]}" --against "$builds/plain" --rounds 10 >"$scratch/table" 2>"$scratch/error"; then
     alarms=$((alarms + 1))
     cat "$scratch/table" "$scratch/error"
   fi
