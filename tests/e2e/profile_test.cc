@@ -166,6 +166,8 @@ TEST(ProfileTest, CtrlCLeavesAValidPartialResult) {
   const json p = Parse(f.out);
   ASSERT_TRUE(p.is_object()) << f.out << f.err;
   EXPECT_TRUE(p["interrupted"].get<bool>());
+  EXPECT_GT(Phase(p, "decode")["calls"].get<int>(), 0);
+  EXPECT_LT(p["generated_tokens"].get<int>(), 200000);
   EXPECT_TRUE(Parse(ReadFileOrFail(trace)).is_object());
   EXPECT_NE(ReadFileOrFail(html).find("</html>"), std::string::npos);
 }
