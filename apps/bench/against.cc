@@ -119,7 +119,7 @@ struct Duel {
   std::string name;
   std::string unit;
   bool exact = false;
-  std::vector<double> a;  // sums of two runs
+  std::vector<double> a;  // the best of two runs, by round
   std::vector<double> b;
   prof::PairedRatio result;
 
@@ -162,8 +162,8 @@ class Match {
       }
       if (!all) continue;
       Duel& duel = DuelOf(s);
-      duel.a.push_back(value[0] + value[3]);
-      duel.b.push_back(value[1] + value[2]);
+      duel.a.push_back(std::min(value[0], value[3]));
+      duel.b.push_back(std::min(value[1], value[2]));
     }
     return {};
   }

@@ -23,15 +23,16 @@ Status OpenCpu(const BenchOptions& options, BenchDevices* devices) {
                                 EscapeForTerminal(options.isa, 40)));
   }
   devices->pool = std::make_unique<ThreadPool>(options.threads);
-  devices->cpu = std::make_unique<bench::CpuTarget>(bench::CpuTarget{
-      devices->pool.get(), isa, bench::RotationBytes(bench::LastLevelCacheBytes())});
+  devices->cpu = std::make_unique<bench::CpuTarget>(
+      bench::CpuTarget{devices->pool.get(), isa,
+                       options.cached ? 1 : bench::RotationBytes(bench::LastLevelCacheBytes())});
   return {};
 }
 
-Status OpenGpu(const engine::DeviceRequest& request, BenchDevices* devices) {
+Status OpenGpu(const engine::DeviceRequest& request, bool cached, BenchDevices* devices) {
   ROCFORGE_ASSIGN_OR_RETURN(const engine::OpenedGpu gpu, engine::OpenGpu(request));
   ROCFORGE_ASSIGN_OR_RETURN(bench::GpuTarget target,
-                            bench::GpuTarget::Create(gpu.device, gpu.modules));
+                            bench::GpuTarget::Create(gpu.device, gpu.modules, cached ? 1 : 0));
   devices->gpu = std::make_unique<bench::GpuTarget>(std::move(target));
   devices->gpu_name = gpu.name;
   return {};
@@ -62,18 +63,18 @@ Result<BenchDevices> OpenBenchDevices(const BenchOptions& options, const std::st
   if (device == "all") {
     ROCFORGE_RETURN_IF_ERROR(OpenCpu(options, &devices));
     // A machine without a GPU compares nothing.
-    const Status gpu = OpenGpu({Kind::kGpu, 0}, &devices);
+    const Status gpu = OpenGpu({Kind::kGpu, 0}, options.cached, &devices);
     if (!gpu.ok() && gpu.code() != StatusCode::kNotFound)
       Log(LogLevel::kWarn, "only the CPU: {}", gpu.message());
   } else {
     ROCFORGE_ASSIGN_OR_RETURN(const engine::DeviceRequest request, engine::ParseDevice(device));
     Status gpu;
     if (request.kind == Kind::kAuto) {
-      gpu = OpenGpu({Kind::kGpu, 0}, &devices);
+      gpu = OpenGpu({Kind::kGpu, 0}, options.cached, &devices);
       if (!gpu.ok() && gpu.code() != StatusCode::kNotFound)
         Log(LogLevel::kWarn, "using the CPU: {}", gpu.message());
     } else if (request.kind != Kind::kCpu) {
-      ROCFORGE_RETURN_IF_ERROR(OpenGpu(request, &devices));
+      ROCFORGE_RETURN_IF_ERROR(OpenGpu(request, options.cached, &devices));
     }
     if (devices.gpu == nullptr) ROCFORGE_RETURN_IF_ERROR(OpenCpu(options, &devices));
   }

@@ -50,6 +50,8 @@ void AddBenchFlags(Command command, BenchOptions* o, const char* devices) {
         .TypeName("N")
         .Range(1, 1024);
     command.AddOption("--isa", o->isa, "CPU instruction set (default: the best)").TypeName("NAME");
+    command.AddFlag("--cached", o->cached,
+                    "two copies of the data, which caches may keep: the arithmetic alone");
   }
   command.AddOption("--filter", o->filter, "only cases whose name has all of these words")
       .TypeName("WORDS");

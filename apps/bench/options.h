@@ -17,6 +17,7 @@ struct BenchOptions {
   double min_time_s = 0.2;
   int warmup = 2;
   bool full = false;
+  bool cached = false;  // data that may stay in caches
   bool list = false;
   bool json = false;
   bool csv = false;
