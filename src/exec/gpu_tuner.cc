@@ -338,7 +338,8 @@ class Tuner {
     if (!best_ops.empty()) ROCFORGE_RETURN_IF_ERROR(Confirm(usual, best_ops, best, tuned));
     // The step goes on with what it had.
     ROCFORGE_RETURN_IF_ERROR(Upload(call, before));
-    result_.ops.push_back(tuned);
+    // "Nothing is better" takes all candidates to say.
+    if (!stopped_ || !tuned.config.is_default()) result_.ops.push_back(tuned);
     return {};
   }
 
