@@ -17,9 +17,9 @@ struct MeasuredDevice {
 };
 
 // Measures `device` ("cpu", "gpu", "gpu:N", "sim32"), or the CPU and every GPU ("all"), with a
-// progress bar, and keeps the figures in `folder`. A device that fails is an entry with its reason
-// where all were asked for, otherwise the error. kCancelled after Ctrl-C: what was finished is
-// kept.
+// progress bar, and keeps the better of each figure and what `folder` had (prof::BestOf). A device
+// that fails is an entry with its reason where all were asked for, otherwise the error. kCancelled
+// after Ctrl-C: what was finished is kept.
 Result<std::vector<MeasuredDevice>> MeasureDevices(const std::string& device, int n_threads,
                                                    const std::string& folder);
 

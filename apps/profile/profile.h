@@ -83,7 +83,7 @@ struct Profile {
 
   // The same run without timing of ops, before; 0 where it was interrupted.
   double plain_prefill_seconds = 0;
-  double plain_step_seconds = 0;  // median of the decode steps
+  double plain_step_seconds = 0;  // of the fastest decode step
 };
 
 }  // namespace rocforge::apps

@@ -191,15 +191,12 @@ Summary Summarise(const Profile& profile) {
   std::stable_sort(s.worst.begin(), s.worst.end(),
                    [&](size_t a, size_t b) { return s.rows[a].lost_s() > s.rows[b].lost_s(); });
   if (s.worst.size() > 3) s.worst.resize(3);
-  std::vector<double> decode;
+  double fastest = 0;
   for (const StepRecord& step : profile.steps) {
-    if (!step.prefill) decode.push_back(step.seconds);
+    if (!step.prefill && (fastest == 0 || step.seconds < fastest)) fastest = step.seconds;
   }
-  if (profile.plain_step_seconds > 0 && !decode.empty() && !profile.interrupted) {
-    const auto middle = decode.begin() + static_cast<std::ptrdiff_t>(decode.size() / 2);
-    std::nth_element(decode.begin(), middle, decode.end());
-    s.overhead = *middle / profile.plain_step_seconds - 1;
-  }
+  if (profile.plain_step_seconds > 0 && fastest > 0 && !profile.interrupted)
+    s.overhead = fastest / profile.plain_step_seconds - 1;
   return s;
 }
 

@@ -53,7 +53,8 @@ struct Summary {
   std::vector<size_t> worst;         // at most three indices of rows: most time to win first
   double covered = 0;                // share of the run that the phases explain, gap apart
   double ops_covered = 0;            // share of the steps that their rows explain, gap apart
-  double overhead = 0;  // of timing the ops: the median decode step with it over without, minus one
+  double overhead =
+      0;  // of timing the ops: the fastest decode step with it over without, minus one
 };
 
 Summary Summarise(const Profile& profile);

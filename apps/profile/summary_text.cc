@@ -192,8 +192,9 @@ std::string ToText(const Profile& p, const Summary& s, bool all) {
   text += Format("phases explain {} of the run, rows {} of the steps; the rest is \"gap\"\n",
                  Percent(s.covered), Percent(s.ops_covered));
   if (p.plain_step_seconds > 0 && !p.interrupted) {
-    text += Format("the median decode step takes {} ms without timing its ops, {:+.1f} % with it\n",
-                   Ms(p.plain_step_seconds), s.overhead * 100);
+    text +=
+        Format("the fastest decode step takes {} ms without timing its ops, {:+.1f} % with it\n",
+               Ms(p.plain_step_seconds), s.overhead * 100);
   }
   if (!p.host_times.empty()) {
     text += "host:";
