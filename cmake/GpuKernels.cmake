@@ -23,8 +23,9 @@ endif()
 set(ROCFORGE_GPU_FLAGS -O3 -std=c++20 -ffreestanding -ffp-contract=off -Wall -Wextra -Werror
   -Wno-unknown-cuda-version -Wno-pass-failed -Wno-unused-command-line-argument)
 
-# Adds the commands that make one code object; `out` is set to the path of its compressed form.
-function(rocforge_gpu_object out source target)
+# Adds the commands that make one code object; `out` is set to the path of its compressed form, `machine_code` to that of
+# the cubin which ptxas makes of PTX (a driver needs seconds for that), or to nothing.
+function(rocforge_gpu_object out machine_code source target)
   get_filename_component(name ${source} NAME)
   string(REPLACE ".gpu.cc" "" name ${name})
   set(dir ${PROJECT_BINARY_DIR}/gpu/${target})
@@ -47,6 +48,15 @@ function(rocforge_gpu_object out source target)
   add_custom_command(OUTPUT ${object}.gz COMMAND sh -c "gzip -9 -n -c '${object}' >'${object}.gz'"
     DEPENDS ${object} COMMENT "" VERBATIM)
   set(${out} ${object}.gz PARENT_SCOPE)
+  set(${machine_code} "" PARENT_SCOPE)
+  if(ROCFORGE_PTXAS AND target MATCHES "^sm_")
+    set(cubin ${dir}/${name}.cubin)
+    add_custom_command(OUTPUT ${cubin}.gz
+      COMMAND ${ROCFORGE_PTXAS} -arch=${target} -O3 ${object} -o ${cubin}
+      COMMAND sh -c "gzip -9 -n -c '${cubin}' >'${cubin}.gz'"
+      DEPENDS ${object} COMMENT "ptxas ${target} ${name}" VERBATIM)
+    set(${machine_code} ${cubin}.gz PARENT_SCOPE)
+  endif()
 endfunction()
 
 # rocforge_gpu_embed(LIBRARY SOURCES ...): compiles the sources for all targets and adds to LIBRARY the table that
@@ -62,13 +72,19 @@ function(rocforge_gpu_embed library)
       get_filename_component(name ${source} NAME)
       string(REPLACE ".gpu.cc" "" name ${name})
       foreach(target IN LISTS ROCFORGE_GPU_TARGETS)
-        rocforge_gpu_object(object ${source} ${target})
-        list(APPEND objects ${object})
-        string(APPEND assembly ".balign 16\n.global rocforge_code_${index}\nrocforge_code_${index}:\n.incbin \"${object}\"\n"
-          ".global rocforge_code_${index}_end\nrocforge_code_${index}_end:\n")
-        string(APPEND declarations "extern \"C\" const std::byte rocforge_code_${index}[];\nextern \"C\" const std::byte rocforge_code_${index}_end[];\n")
-        string(APPEND rows "    {\"${name}\", \"${target}\", rocforge_code_${index}, rocforge_code_${index}_end},\n")
-        math(EXPR index "${index} + 1")
+        rocforge_gpu_object(object machine_code ${source} ${target})
+        foreach(file IN ITEMS ${machine_code} ${object})
+          list(APPEND objects ${file})
+          set(is_ptx false)
+          if(file MATCHES "\\.ptx\\.gz$")
+            set(is_ptx true)
+          endif()
+          string(APPEND assembly ".balign 16\n.global rocforge_code_${index}\nrocforge_code_${index}:\n.incbin \"${file}\"\n"
+            ".global rocforge_code_${index}_end\nrocforge_code_${index}_end:\n")
+          string(APPEND declarations "extern \"C\" const std::byte rocforge_code_${index}[];\nextern \"C\" const std::byte rocforge_code_${index}_end[];\n")
+          string(APPEND rows "    {\"${name}\", \"${target}\", ${is_ptx}, rocforge_code_${index}, rocforge_code_${index}_end},\n")
+          math(EXPR index "${index} + 1")
+        endforeach()
       endforeach()
     endforeach()
   endif()

@@ -50,12 +50,14 @@ TEST(EmbeddedCode, EveryKernelFileIsThereForEveryTarget) {
     GTEST_SKIP() << "this build has no GPU code: clang++-19 was not found";
   std::map<std::string_view, std::set<std::string_view>> files;
   for (const CodeObject& object : EmbeddedCode()) {
-    EXPECT_TRUE(files[object.kernel_file].insert(object.target).second);
+    const bool first = files[object.kernel_file].insert(object.target).second;
+    // Only PTX may come second, behind the machine code that a driver may refuse.
+    EXPECT_TRUE(first || object.is_ptx) << object.kernel_file << " " << object.target;
     const auto unpacked = Decompress(object);
     ASSERT_TRUE(unpacked.ok()) << unpacked.status().message();
     const std::vector<std::byte>& code = *unpacked;
     ASSERT_GT(code.size(), 64u);
-    if (object.target.starts_with("gfx")) {
+    if (!object.is_ptx) {
       EXPECT_EQ(std::memcmp(code.data(),
                             "\x7f"
                             "ELF",
@@ -79,7 +81,7 @@ TEST(EmbeddedCode, DamageIsAnError) {
   const CodeObject& good = EmbeddedCode()[0];
   std::vector<std::byte> bytes(good.compressed.begin(), good.compressed.end());
   const auto status = [&](size_t size) {
-    return Decompress({"norm", "gfx1100", std::span(bytes).first(size)}).status();
+    return Decompress({"norm", "gfx1100", false, std::span(bytes).first(size)}).status();
   };
   EXPECT_TRUE(status(bytes.size()).ok());
   for (const size_t size : {size_t{0}, size_t{17}, size_t{40}, bytes.size() - 5, bytes.size() - 1})

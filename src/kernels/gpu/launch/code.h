@@ -15,10 +15,13 @@ namespace rocforge::gpu {
 struct CodeObject {
   std::string_view kernel_file;  // "conformance", from conformance.gpu.cc
   std::string_view target;       // "gfx1100", "gfx11-generic", "sm_90a"
+  bool is_ptx = false;           // else machine code
   std::span<const std::byte> compressed;
 };
 
-// All of them; empty in a build without a device compiler.
+// All of them; empty in a build without a device compiler. Where a build had ptxas, a file has
+// machine code (a cubin) for an NVIDIA target, followed by its PTX: drivers older than that ptxas
+// refuse the one and compile the other.
 std::span<const CodeObject> EmbeddedCode();
 
 // What the driver loads: an AMD code object (ELF), or NVIDIA PTX with a NUL byte as its last.

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/format.h"
+#include "base/log.h"
 #include "kernels/gpu/launch/code.h"
 
 namespace rocforge::gpu {
@@ -22,12 +23,17 @@ struct Modules::State {
 Result<Module> Modules::State::LoadFile(const std::string& kernel_file) const {
   // The simulator's kernels are linked into the program: its modules need no code.
   if (device->driver().vendor() == Vendor::kSim) return Module::Load(device, {});
+  Status refused = NotFound("there is no such kernel file");
   for (const CodeObject& object : EmbeddedCode()) {
     if (object.target != target || object.kernel_file != kernel_file) continue;
     ROCFORGE_ASSIGN_OR_RETURN(const std::vector<std::byte> code, Decompress(object));
-    return Module::Load(device, code);
+    Result<Module> module = Module::Load(device, code);
+    if (module.ok()) return module;
+    refused = module.status();
+    Log(LogLevel::kInfo, "{} for {}: {}; {}", kernel_file, target, refused.message(),
+        object.is_ptx ? "that was the last form of it" : "the driver compiles its PTX instead");
   }
-  return NotFound("there is no such kernel file");
+  return refused;
 }
 
 Modules::Modules() = default;
