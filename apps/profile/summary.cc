@@ -66,10 +66,13 @@ std::vector<ProfileRow> RowsOf(const Profile& profile, bool prefill) {
   std::map<size_t, ProfileRow> by_kind;
   int64_t calls = 0;
   double upload = 0, choose = 0, download = 0, stamps = 0, host = 0, covered = 0, wall = 0;
+  double to_device = 0, to_host = 0;
   bool graph = false;
   for (const StepRecord& step : profile.steps) {
     if (step.prefill != prefill) continue;
     ++calls;
+    to_device += static_cast<double>(step.counters.bytes_to_device);
+    to_host += static_cast<double>(step.counters.bytes_to_host);
     graph = graph || step.times.graph;
     double ops = 0;
     for (const exec::OpTime& op : step.times.ops) {
@@ -98,13 +101,15 @@ std::vector<ProfileRow> RowsOf(const Profile& profile, bool prefill) {
   }
   std::stable_sort(rows.begin(), rows.end(),
                    [](const ProfileRow& a, const ProfileRow& b) { return a.seconds > b.seconds; });
-  const auto add = [&](const char* name, double seconds) {
+  const auto add = [&](const char* name, double seconds, double bytes = 0) {
     covered += seconds;
-    if (seconds > 0) rows.push_back(Other(phase, name, calls, seconds));
+    if (!(seconds > 0)) return;
+    rows.push_back(Other(phase, name, calls, seconds));
+    rows.back().cost.bytes_read = bytes;
   };
-  add("upload and launch", upload);
+  add("upload and launch", upload, to_device);
   add("choose among logits", choose);
-  add("download", download);
+  add("download", download, to_host);
   add(profile.on_gpu ? "stamps of the profiler" : "clock of the profiler", stamps);
   add(profile.on_gpu ? "driver and host" : "host", host);
   if (calls > 0) rows.push_back(Other(phase, "gap", calls, wall - covered));

@@ -131,7 +131,10 @@ nlohmann::ordered_json ToJson(const ProfileRow& row) {
   nlohmann::ordered_json json = {{"phase", row.phase}, {"name", row.kind.name}};
   json["calls"] = row.calls;
   json["seconds"] = row.seconds;
-  if (!row.is_op()) return json;
+  if (!row.is_op()) {
+    if (row.cost.bytes() > 0) json["bytes"] = row.cost.bytes();
+    return json;
+  }
   json["op"] = row.kind.op;
   json["weights"] = row.kind.weights;
   json["types"] = row.kind.types;
