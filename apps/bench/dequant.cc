@@ -14,7 +14,7 @@ namespace rocforge::apps {
 namespace {
 
 constexpr int64_t kCols = 4096;
-constexpr int64_t kCpuRows = 4;  // of each thread: 64 KiB of floats
+constexpr int64_t kCpuRows = 32;  // of each thread: 512 KiB of floats
 constexpr int64_t kGpuFloatBytes = 16 << 20;
 
 // Rows whose floats fit half of the GPU's cache.
