@@ -92,8 +92,9 @@ std::vector<KernelTime> CollectedKernelTimes() {
     const std::lock_guard lock(all.mutex);
     for (const auto& [name, time] : all.times) times.push_back(time);
   }
-  std::stable_sort(times.begin(), times.end(),
-                   [](const KernelTime& a, const KernelTime& b) { return a.seconds > b.seconds; });
+  std::sort(times.begin(), times.end(), [](const KernelTime& a, const KernelTime& b) {
+    return a.seconds != b.seconds ? a.seconds > b.seconds : a.name < b.name;
+  });
   return times;
 }
 
