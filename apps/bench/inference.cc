@@ -205,8 +205,8 @@ class Runner final : public bench::PreparedOp, public Detailed {
 
 std::vector<Test> Tests(const Flags& flags) {
   const bool full = flags.bench.full;
-  const auto or_default = [](const std::vector<int32_t>& given, std::vector<int32_t> usual) {
-    return given.empty() ? std::move(usual) : given;
+  const auto or_default = [](const std::vector<int32_t>& given, const std::vector<int32_t>& usual) {
+    return given.empty() ? usual : given;
   };
   using Counts = std::vector<int32_t>;
   const Counts depths = or_default(flags.depths, full ? Counts{0, 1024, 3840} : Counts{0});

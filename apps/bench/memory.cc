@@ -196,7 +196,7 @@ class Cases {
   }
 
   template <typename Op, typename... Args>
-  void Timed(const std::string& name, Args... args) {
+  void Timed(const std::string& name, const Args&... args) {
     BenchCase c;
     c.name = name;
     c.prepare = [args...]() -> bench::Prepared {

@@ -22,7 +22,7 @@ std::string Digits(double value) {
 
 std::string ValueText(double value, const std::string& unit) {
   if (unit == "s") return TimeText(value);
-  if (unit == "bytes") return FormatBytes(static_cast<uint64_t>(value + 0.5));
+  if (unit == "bytes") return FormatBytes(static_cast<uint64_t>(std::llround(value)));
   return Digits(value) + (unit.empty() ? "" : " " + unit);
 }
 
