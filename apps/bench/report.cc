@@ -13,6 +13,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+constexpr double kBusy = 0.02;  // share of the time
+
 // Three significant digits, without an exponent: "1234", "12.3", "0.123".
 std::string Digits(double value) {
   if (!(value > 0)) return value == 0 ? "0" : Format("{:.3g}", value);
@@ -49,6 +51,7 @@ Json ToJson(const BenchResult& r) {
   json["p50"] = s.p50;
   json["p95"] = s.p95;
   json["p99"] = s.p99;
+  if (!r.test->exact) json["waited"] = r.waited;
   if (r.test->bytes > 0) json["bytes_per_second"] = r.bytes_per_s();
   if (r.test->operations > 0) json["operations_per_second"] = r.ops_per_s();
   if (r.test->items > 0) json["items_per_second"] = r.items_per_s();
@@ -180,6 +183,12 @@ Status PrintTable(const Suite& suite, const std::vector<BenchResult>& results) {
   }
   for (const BenchResult* r : order) table.AddRow(Row(*r, columns));
   text += table.ToString();
+  const auto busy = std::count_if(results.begin(), results.end(), [](const BenchResult& r) {
+    return !r.test->exact && r.waited > kBusy;
+  });
+  if (busy > 0)
+    text += Format("{} of {} cases waited for a core: other programs run here; see min\n", busy,
+                   results.size());
   if (suite.remarks) text += suite.remarks(results);
   return WriteStdout(text);
 }

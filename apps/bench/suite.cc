@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <filesystem>
+#include <fstream>
 #include <set>
 #include <utility>
 
@@ -38,6 +40,20 @@ double SecondsSince(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
+// How long the threads of this process, together, were ready to run and had no core; 0 where the
+// system does not tell (second figure of schedstat, Documentation/scheduler/sched-stats.rst).
+double SecondsWaited() {
+  double sum_ns = 0;
+  std::error_code error;
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task", error)) {
+    std::ifstream file(task.path() / "schedstat");
+    double ran_ns = 0;
+    double waited_ns = 0;
+    if (file >> ran_ns >> waited_ns) sum_ns += waited_ns;
+  }
+  return sum_ns * 1e-9;
+}
+
 // Until there are enough samples and enough time; kCancelled after Ctrl-C.
 Status Measure(const BenchOptions& options, size_t least, bool patient, BenchResult* result) {
   ROCFORGE_ASSIGN_OR_RETURN(const std::unique_ptr<bench::PreparedOp> op, result->test->prepare());
@@ -46,6 +62,7 @@ Status Measure(const BenchOptions& options, size_t least, bool patient, BenchRes
     if (Interrupted()) return Cancelled("");
     ROCFORGE_RETURN_IF_ERROR(op->Sample().status());
   }
+  const double waited_before = SecondsWaited();
   const Clock::time_point start = Clock::now();
   for (;;) {
     if (Interrupted()) return Cancelled("");
@@ -59,6 +76,7 @@ Status Measure(const BenchOptions& options, size_t least, bool patient, BenchRes
         elapsed >= std::max(kPatienceS, kPatience * options.min_time_s))
       break;
   }
+  result->waited = std::max(0.0, SecondsWaited() - waited_before) / SecondsSince(start);
   result->summary = prof::Summarise(result->samples);
   if (const auto* detailed = dynamic_cast<const Detailed*>(op.get()); detailed != nullptr)
     result->details = detailed->Details();
@@ -94,7 +112,8 @@ prof::Baseline ToBaseline(const Suite& suite, const std::vector<BenchResult>& re
   baseline.hardware = suite.machine.hardware;
   baseline.context = suite.machine.context;
   for (const BenchResult& r : results)
-    baseline.series.push_back({r.test->name, r.test->unit, r.test->exact, r.samples});
+    baseline.series.push_back(
+        {r.test->name, r.test->unit, r.test->exact, r.samples, r.test->exact ? 0 : r.waited});
   return baseline;
 }
 

@@ -37,6 +37,7 @@ struct BenchResult {
   const BenchCase* test = nullptr;
   std::vector<double> samples;
   prof::Summary summary;
+  double waited = 0;  // share of the time that threads of this process waited for a core
   nlohmann::ordered_json details;  // what the prepared op tells after it ran
   Status status;
 

@@ -24,6 +24,7 @@ constexpr int kVersion = 1;
 constexpr size_t kMostSamples = 256;
 constexpr double kSignificant = 0.01;
 constexpr double kCalm = 0.05;
+constexpr double kWaited = 0.02;
 constexpr int64_t kP95Samples = 20;
 constexpr int64_t kP99Samples = 100;
 
@@ -52,6 +53,7 @@ Json ToJson(const Series& series) {
               {"p50", s.p50},
               {"p95", s.p95},
               {"p99", s.p99},
+              {"waited", series.waited},
               {"samples", Thinned(series.samples)}};
 }
 
@@ -82,6 +84,9 @@ bool ReadSeries(const Json& json, Series* series) {
   if (exact == json.end() || !exact->is_boolean()) return false;
   if (samples == json.end() || !samples->is_array() || samples->empty()) return false;
   series->exact = exact->get<bool>();
+  const auto waited = json.find("waited");
+  if (waited == json.end() || !waited->is_number()) return false;
+  series->waited = waited->get<double>();
   for (const Json& sample : *samples) {
     if (!sample.is_number()) return false;
     const auto value = sample.get<double>();
@@ -190,8 +195,11 @@ class Judge {
     const bool tail = metric == Metric::kP95 || metric == Metric::kP99;
     const double best = change_->after.min / change_->before.min;
     const bool best_moved = slower ? best > 1 + threshold / 3 : best < 1 / (1 + threshold / 3);
-    const char* note = "";
-    if (slower ? interval.low <= 1 : interval.high >= 1) {
+    std::string note;
+    const double waited = slower ? after_.waited : before_.waited;
+    if (waited >= kWaited) {
+      note = Format("waited {:.0f} % of the time for a core", 100 * waited);
+    } else if (slower ? interval.low <= 1 : interval.high >= 1) {
       note = "within the noise";
     } else if (!tail && p_value_ >= kSignificant) {
       note = "within the noise";
@@ -199,9 +207,9 @@ class Judge {
       note = "the best sample did not move: a busy machine?";
     }
     // Noise that makes things look better needs no word.
-    const Verdict verdict = *note == '\0' ? (slower ? Verdict::kRegression : Verdict::kImproved)
-                            : slower      ? Verdict::kNoisy
-                                          : Verdict::kOk;
+    const Verdict verdict = note.empty() ? (slower ? Verdict::kRegression : Verdict::kImproved)
+                            : slower     ? Verdict::kNoisy
+                                         : Verdict::kOk;
     if (Weight(verdict) <= Weight(change_->verdict)) return;
     change_->verdict = verdict;
     change_->metric = metric;

@@ -17,6 +17,7 @@ struct Series {
   std::string unit = "s";       // "s", "bytes", ...
   bool exact = false;           // counted, not timed: the same on every run
   std::vector<double> samples;  // positive
+  double waited = 0;            // share of the time that its threads waited for a core
 };
 
 using Facts = std::vector<std::pair<std::string, std::string>>;
@@ -92,6 +93,7 @@ inline constexpr int64_t kEnoughSamples = 9;
 //   * the best sample moved the same way by a third of the threshold: a busy machine slows most
 //     samples, slower code slows all. A tail (p95, p99) may move alone where both runs were calm:
 //     median within 5 % of the best sample.
+//   * its threads waited for a core less than 2 % of the time: else something else ran.
 // Beyond the threshold and not all of these is kNoisy. Tails are judged from 20 (p95) and 100 (p99)
 // samples on. Exact series need only the threshold.
 Comparison Compare(const Baseline& before, const Baseline& now, const Thresholds& thresholds);

@@ -130,6 +130,17 @@ TEST(Baseline, ABusyMachineIsNoRegression) {
   EXPECT_EQ(CompareOne(One({1.0, 2.0, 1.1}), One({1.2, 2.4, 1.3})).verdict, Verdict::kNoisy);
 }
 
+TEST(Baseline, WhoWaitedForACoreIsNotSlower) {
+  Baseline now = One(Times(1.5));
+  EXPECT_EQ(CompareOne(One(Times(1.0)), now).verdict, Verdict::kRegression);
+  now.series[0].waited = 0.3;
+  const Change change = CompareOne(One(Times(1.0)), now);
+  EXPECT_EQ(change.verdict, Verdict::kNoisy);
+  EXPECT_EQ(change.note, "waited 30 % of the time for a core");
+  // Nor has anything become faster than a baseline that waited.
+  EXPECT_EQ(CompareOne(now, One(Times(1.0))).verdict, Verdict::kOk);
+}
+
 TEST(Baseline, ATailOfACalmRunIsARegression) {
   std::vector<double> tail = Times(1.0, 400, 0.001);
   for (size_t i = 0; i < tail.size(); i += 10) tail[i] *= 2;
