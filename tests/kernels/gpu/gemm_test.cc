@@ -15,11 +15,9 @@
 #include <utility>
 #include <vector>
 
-#include "base/thread_pool.h"
-#include "kernels/cpu/kernels.h"
 #include "kernels/gpu/layout/weights.h"
-#include "kernels/op/check.h"
 #include "quant/quant.h"
+#include "tests/kernels/gpu/reference_run.h"
 #include "tests/kernels/gpu/test_device.h"
 #include "tests/kernels/gpu/weight_data.h"
 #include "tests/testing.h"
@@ -180,13 +178,7 @@ void GemmTest::RunReference(const op::Params& params, Data& data) {
   for (size_t i = 0; i < data.out_desc.size(); ++i)
     out.push_back({data.out_desc[i], data.expected[i].data()});
   const op::Call call{&params, in, out, nullptr, nullptr};
-  ASSERT_OK(op::CheckCall(call));
-  const auto kernel = cpu::FindKernel(call, cpu::Isa::kReference);
-  ASSERT_OK(kernel);
-  ThreadPool pool(1);
-  std::vector<std::byte> scratch(
-      static_cast<size_t>(cpu::ScratchBytes(call, cpu::Isa::kReference, 1)) + 64);
-  (*kernel)(call, {&pool, scratch.data()});
+  ASSERT_NO_FATAL_FAILURE(testing::RunReference(call));
 }
 
 void GemmTest::RunDevice(const GemmCase& c, const op::Params& params, Data& data) {

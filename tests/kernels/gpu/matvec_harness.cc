@@ -8,13 +8,11 @@
 #include <span>
 #include <utility>
 
-#include "base/thread_pool.h"
-#include "kernels/cpu/kernels.h"
 #include "kernels/gpu/launch/bound_op.h"
 #include "kernels/gpu/launch/gemm.h"
 #include "kernels/gpu/layout/weights.h"
-#include "kernels/op/check.h"
 #include "quant/quant.h"
+#include "tests/kernels/gpu/reference_run.h"
 #include "tests/kernels/gpu/test_device.h"
 #include "tests/kernels/gpu/weight_data.h"
 #include "tests/testing.h"
@@ -205,13 +203,7 @@ void MatvecHarness::Expect(const MatvecCase& c) {
   for (size_t i = 0; i < data.out_desc.size(); ++i)
     out.push_back({data.out_desc[i], data.expected[i].data()});
   const op::Call call{&params, in, out, nullptr, nullptr};
-  ASSERT_OK(op::CheckCall(call));
-  const auto kernel = cpu::FindKernel(call, cpu::Isa::kReference);
-  ASSERT_OK(kernel);
-  ThreadPool pool(1);
-  std::vector<std::byte> scratch(
-      static_cast<size_t>(cpu::ScratchBytes(call, cpu::Isa::kReference, 1)) + 64);
-  (*kernel)(call, {&pool, scratch.data()});
+  ASSERT_NO_FATAL_FAILURE(RunReference(call));
 
   ASSERT_NO_FATAL_FAILURE(RunDevice(c, params, data));
 

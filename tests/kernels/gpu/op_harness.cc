@@ -8,10 +8,8 @@
 #include <span>
 #include <utility>
 
-#include "base/thread_pool.h"
-#include "kernels/cpu/kernels.h"
-#include "kernels/op/check.h"
 #include "quant/half.h"
+#include "tests/kernels/gpu/reference_run.h"
 #include "tests/kernels/gpu/test_device.h"
 #include "tests/testing.h"
 
@@ -139,13 +137,7 @@ void OpHarness::RunReference(const op::Params& params, const TestStep& step) {
   kv.k = k_expected_.data();
   kv.v = v_expected_.data();
   const op::Call call{&params, in, out, &step.host, has_kv_ ? &kv : nullptr};
-  ASSERT_OK(op::CheckCall(call));
-  const auto kernel = cpu::FindKernel(call, cpu::Isa::kReference);
-  ASSERT_OK(kernel);
-  ThreadPool pool(1);
-  std::vector<std::byte> scratch(
-      static_cast<size_t>(cpu::ScratchBytes(call, cpu::Isa::kReference, 1)) + 64);
-  (*kernel)(call, {&pool, scratch.data()});
+  ASSERT_NO_FATAL_FAILURE(testing::RunReference(call));
 }
 
 void OpHarness::RunDevice(const op::Params& params, const gpu::RowCount& rows,

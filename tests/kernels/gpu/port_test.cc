@@ -311,6 +311,12 @@ TEST_P(PortTest, StreamsAndAtomics) {
   for (uint32_t ok : out) EXPECT_EQ(ok, 1u);
 }
 
+TEST_P(PortTest, PrefetchesChangeNothing) {
+  const auto in = Random(3 * 256);
+  for (const uint32_t chunks : {1u, 7u, 190u})
+    EXPECT_EQ(Run("conformance_prefetch", in, in.size(), chunks, {3, 1, 256}, 3 * 256), in);
+}
+
 TEST_P(PortTest, ClockMovesForward) {
   if (emulated()) GTEST_SKIP() << "the AMD emulator has no clock instruction";
   const auto out = Run("conformance_clock", {1}, 3, 100000, {1, 1, 64}, 1);

@@ -165,19 +165,15 @@ class Prefill {
         args.page_size % 32 != 0) {
       return std::optional<Prefill>();
     }
-    // On emulated gfx942 this kernel's results are wrong, though tile_chain's are right: until it
-    // is known why, CDNA3 takes the plain kernel.
-    const std::string& architecture = context.device->info().architecture;
-    if (architecture.starts_with("gfx942")) return std::optional<Prefill>();
     const uint32_t widest = std::max(args.head_dim_k, args.head_dim_v);
     const uint32_t columns = widest <= 64 ? 64 : widest <= 128 ? 128 : 256;
-    // As KeepsChainTiles (port/tile_chain.h): elsewhere registers would be spilled.
-    if (architecture.starts_with("gfx10") || (architecture.starts_with("gfx12") && columns == 128))
-      return std::optional<Prefill>();
+    const Result<Kernel> kernel =
+        context.modules->Find("attention_prefill", Format("attention_prefill_f16_d{}", columns));
+    // Left out of the code for targets where its tiles would spill (port/tile_chain.h).
+    if (kernel.status().code() == StatusCode::kNotFound) return std::optional<Prefill>();
+    if (!kernel.ok()) return kernel.status();
     Prefill prefill;
-    ROCFORGE_ASSIGN_OR_RETURN(
-        prefill.kernel_,
-        context.modules->Find("attention_prefill", Format("attention_prefill_f16_d{}", columns)));
+    prefill.kernel_ = *kernel;
     prefill.args_.a = args;
     prefill.queries_ = columns == 256 ? kPrefillQueriesWide : kPrefillQueries;
     prefill.block_ = kPrefillWaves * static_cast<uint32_t>(context.device->info().wave_size);

@@ -76,6 +76,8 @@ Result<std::vector<std::byte>> Decompress(const CodeObject& object) {
   if (in.size() < 18) return damaged();
   uint32_t size = 0;
   for (size_t i = 0; i < 4; ++i) size |= static_cast<uint32_t>(in[in.size() - 4 + i]) << (8 * i);
+  // Deflate's best is 1032 to 1: what claims more is not worth gigabytes of memory.
+  if (size / 1032 > in.size()) return damaged();
   // PTX ends with the NUL byte that drivers want; one more does no harm to a code object.
   std::vector<std::byte> out(size_t{size} + 1);
   z_stream stream{};

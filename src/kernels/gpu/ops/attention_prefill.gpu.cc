@@ -370,14 +370,20 @@ RF_DEVICE void Prefill(const AttentionPrefillArgs& args) {
 
 }  // namespace
 
+#if RF_PORT_CHAIN_TILES(1)
 RF_KERNEL(attention_prefill_f16_d64, gpu::AttentionPrefillArgs, kThreads) {
-  if constexpr (KeepsChainTiles(1)) Prefill<HalfCache, 1>(args);
+  Prefill<HalfCache, 1>(args);
 }
+#endif
+#if RF_PORT_CHAIN_TILES(2)
 RF_KERNEL(attention_prefill_f16_d128, gpu::AttentionPrefillArgs, kThreads) {
-  if constexpr (KeepsChainTiles(2)) Prefill<HalfCache, 2>(args);
+  Prefill<HalfCache, 2>(args);
 }
+#endif
+#if RF_PORT_CHAIN_TILES(4)
 RF_KERNEL(attention_prefill_f16_d256, gpu::AttentionPrefillArgs, kThreads) {
-  if constexpr (KeepsChainTiles(4)) Prefill<HalfCache, 4>(args);
+  Prefill<HalfCache, 4>(args);
 }
+#endif
 
 }  // namespace rocforge::port

@@ -189,27 +189,6 @@ RF_DEVICE uint16_t FloatToHalf(float value) {
   return BitCast<uint16_t>(static_cast<_Float16>(value));
 }
 
-// Both vendors' compilers call global memory address space 1.
-template <typename T>
-RF_DEVICE T LoadGlobal(const T* p) {
-  if constexpr (sizeof(T) == 16) {
-    typedef uint32_t Vector __attribute__((ext_vector_type(4)));
-    const Vector v = *(const __attribute__((address_space(1))) Vector*)p;
-    return {v.x, v.y, v.z, v.w};
-  } else if constexpr (sizeof(T) == 8) {
-    typedef uint32_t Vector __attribute__((ext_vector_type(2)));
-    const Vector v = *(const __attribute__((address_space(1))) Vector*)p;
-    return {v.x, v.y};
-  } else {
-    return *(const __attribute__((address_space(1))) T*)p;
-  }
-}
-template <typename T>
-RF_DEVICE void StoreGlobal(T* p, T v) {
-  static_assert(sizeof(T) <= 4);
-  *(__attribute__((address_space(1))) T*)p = v;
-}
-
 RF_DEVICE U32x4 LoadStream(const U32x4* p) {
   typedef uint32_t Vector __attribute__((ext_vector_type(4)));
   const Vector v = __builtin_nontemporal_load((const __attribute__((address_space(1))) Vector*)p);

@@ -30,4 +30,27 @@ RF_DEVICE uint16_t FloatToBf16(float value) {
   return static_cast<uint16_t>((bits + 0x7FFFu + ((bits >> 16) & 1u)) >> 16);
 }
 
+#if defined(__AMDGCN__) || defined(__NVPTX__)
+// Both vendors' compilers call global memory address space 1.
+template <typename T>
+RF_DEVICE T LoadGlobal(const T* p) {
+  if constexpr (sizeof(T) == 16) {
+    typedef uint32_t Vector __attribute__((ext_vector_type(4)));
+    const Vector v = *(const __attribute__((address_space(1))) Vector*)p;
+    return {v.x, v.y, v.z, v.w};
+  } else if constexpr (sizeof(T) == 8) {
+    typedef uint32_t Vector __attribute__((ext_vector_type(2)));
+    const Vector v = *(const __attribute__((address_space(1))) Vector*)p;
+    return {v.x, v.y};
+  } else {
+    return *(const __attribute__((address_space(1))) T*)p;
+  }
+}
+template <typename T>
+RF_DEVICE void StoreGlobal(T* p, T v) {
+  static_assert(sizeof(T) <= 4);
+  *(__attribute__((address_space(1))) T*)p = v;
+}
+#endif
+
 }  // namespace rocforge::port

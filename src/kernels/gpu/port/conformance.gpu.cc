@@ -215,6 +215,18 @@ RF_KERNEL(conformance_fence, ConformanceArgs, 256) {
   args.out[0] = sum;
 }
 
+// Asks for ranges of in before it is copied to out: all of it, its parameter first words of 4,
+// none.
+RF_KERNEL(conformance_prefetch, ConformanceArgs, 256) {
+  if (ThreadId() == 0) {
+    PrefetchRange(args.in, 4 * args.n);
+    PrefetchRange(args.in + 4, 16 * args.parameter);
+    Prefetch(args.in);
+  }
+  const uint32_t i = GlobalThread();
+  if (i < args.n) args.out[i] = args.in[i];
+}
+
 // out[0] and out[1]: 1 where the clock did not go back within a thread and had moved after much
 // work.
 RF_KERNEL(conformance_clock, ConformanceArgs, 256) {

@@ -18,6 +18,16 @@
 
 #include "kernels/gpu/port/tile.h"
 
+// 1 where the compiler keeps the tiles of attention over 64 n columns in registers. Elsewhere a
+// kernel of them would spill and is left out; the launcher sees that its name is missing.
+#if defined(__GFX10__)
+#define RF_PORT_CHAIN_TILES(n) 0
+#elif defined(__GFX12__)
+#define RF_PORT_CHAIN_TILES(n) ((n) != 2)
+#else
+#define RF_PORT_CHAIN_TILES(n) 1
+#endif
+
 namespace rocforge::port {
 
 // Two floats rounded to f16, the first in the low half.
@@ -30,16 +40,6 @@ RF_DEVICE uint32_t PackHalves(float low, float high) {
   return FloatToHalf(low) | static_cast<uint32_t>(FloatToHalf(high)) << 16;
 #endif
 }
-
-// Whether the compiler keeps the tiles of attention over n * 64 columns in registers: where it does
-// not, the kernel is left out and the launcher does not ask for it.
-#if defined(__GFX10__)
-constexpr bool KeepsChainTiles(uint32_t) { return false; }
-#elif defined(__GFX12__)
-constexpr bool KeepsChainTiles(uint32_t n) { return n != 2; }
-#else
-constexpr bool KeepsChainTiles(uint32_t) { return true; }
-#endif
 
 #if defined(__GFX11__) || defined(__GFX12__) || defined(__gfx942__)
 
