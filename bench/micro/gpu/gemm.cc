@@ -55,8 +55,9 @@ const char* UnitName(GemmUnit unit) {
 
 void Single(Bench& bench, DType type, int64_t n_out, int64_t cols, int64_t tokens,
             GemmOptions options) {
-  const std::string name = Format("gemm {} {}x{}, {} rows, {}, {} MB", Name(type), n_out, cols,
-                                  tokens, UnitName(options.unit), options.weight_bytes >> 20);
+  std::string name = Format("gemm {} {}x{}, {} rows, {}, {} MB", Name(type), n_out, cols, tokens,
+                            UnitName(options.unit), options.weight_bytes >> 20);
+  if (options.parts != 0) name += Format(", {} parts", options.parts);
   if (!bench.Wants(name)) return;
   const MatMulCase product{{}, {type}, {n_out}, cols, tokens};
   GpuMatMuls set = GemmSet(bench, tokens, options);
@@ -129,6 +130,16 @@ void Gemm(Bench& bench) {
   }
   for (const DType type : {DType::kQ6_K, DType::kQ8_0, DType::kF16, DType::kIQ4_XS})
     Single(bench, type, 11008, 4096, 512, options(GemmUnit::kAuto, 256));
+  for (const auto& [n_out, cols] :
+       {std::pair<int64_t, int64_t>{4096, 4096}, {12288, 4096}, {22016, 4096}, {4096, 11008}}) {
+    for (const uint32_t parts : {0u, 1u, 2u, 3u, 4u, 6u, 8u, 12u}) {
+      GemmOptions few = options(GemmUnit::kSkinny, 256);
+      few.parts = parts;
+      Single(bench, DType::kQ4_K, n_out, cols, 32, few);
+    }
+  }
+  for (const DType type : {DType::kQ4_0, DType::kQ5_K, DType::kQ6_K, DType::kQ8_0, DType::kIQ4_XS})
+    Single(bench, type, 22016, 4096, 32, options(GemmUnit::kSkinny, 256));
   const ModelShape llama2_7b{"7B", 32, 4096, 4096, 11008};
   const ModelShape llama31_8b{"8B", 32, 4096, 1024, 14336};
   for (const int64_t mb : {24, 36, 64, 256})

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/format.h"
+#include "kernels/gpu/launch/gemm_kernels.h"
 #include "kernels/gpu/launch/launchers.h"
 #include "kernels/gpu/layout/weights.h"
 #include "kernels/gpu/ops/elementwise_args.h"
@@ -15,17 +16,11 @@ namespace rocforge::gpu {
 namespace {
 
 constexpr int64_t kAlign = 256;
-constexpr uint32_t kWideColumns = 2 * kGemmColumns;
-constexpr uint32_t kThreads = 256;
+constexpr uint32_t kPackThreads = 512;
+constexpr uint32_t kThreads = kGemmThreads;
+constexpr uint32_t kWideColumns = kGemmWideColumns;
 constexpr uint32_t kMagnitudeBlocks = 256;
-constexpr uint32_t kTileBlocks = 4;  // of gemm_tile on a multiprocessor
-constexpr uint32_t kSkinnyBlocks = 3;
 constexpr uint32_t kGroupThreads = 1024;
-// As in ops/gemm_warpgroup.h.
-constexpr uint32_t kWarpgroupThreads = 288;
-constexpr uint32_t kWarpgroupShared = 3 * (kGemmRows + kGemmColumns) * 128 + 1024;
-constexpr uint32_t kWideThreads = 384;
-constexpr uint32_t kWideShared = 4 * (kGemmRows + kWideColumns) * 128 + 1024;
 
 int64_t RoundUp(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
@@ -182,73 +177,22 @@ GateArgs GateOf(const op::Glu& glu) {
   }
 }
 
-// A kernel that multiplies, and how it is launched.
-struct Unit {
-  Kernel kernel;
-  uint32_t columns = 0;
-  uint32_t threads = 0;
-  uint32_t shared_bytes = 0;
-  uint32_t blocks = 0;  // resident on the device; the kernel loops over what is left
-};
-
-struct Kernels {
-  Kernel pack_rows, group_rows, unpack, magnitude, magnitude_join, glu;
-  Kernel skinny_32, skinny_64, skinny_finish;
-  Unit tile, warpgroup, wide;  // columns 0: the device has none
-};
-
-Result<Unit> FindUnit(const BindContext& context, const char* name, bool glu, uint32_t columns,
-                      uint32_t threads, uint32_t shared_bytes, uint32_t blocks_per_unit) {
-  Unit unit;
-  ROCFORGE_ASSIGN_OR_RETURN(unit.kernel,
-                            context.modules->Find("gemm", Format("{}{}", name, glu ? "_glu" : "")));
-  if (shared_bytes != 0)
-    ROCFORGE_RETURN_IF_ERROR(AllowShared(*context.device, unit.kernel, shared_bytes));
-  unit.columns = columns;
-  unit.threads = threads;
-  unit.shared_bytes = shared_bytes;
-  unit.blocks =
-      blocks_per_unit * static_cast<uint32_t>(std::max(1, context.device->info().multiprocessors));
-  return unit;
-}
-
-Result<Kernels> FindKernels(const BindContext& context, const Sizes& s) {
-  const Modules& modules = *context.modules;
-  Kernels k;
-  ROCFORGE_ASSIGN_OR_RETURN(k.pack_rows, modules.Find("pack_rows", "pack_rows"));
-  ROCFORGE_ASSIGN_OR_RETURN(k.group_rows, modules.Find("pack_rows", "group_rows"));
-  ROCFORGE_ASSIGN_OR_RETURN(k.unpack, modules.Find("unpack", "unpack"));
-  ROCFORGE_ASSIGN_OR_RETURN(k.skinny_32, modules.Find("gemm_skinny", "gemm_skinny_32"));
-  ROCFORGE_ASSIGN_OR_RETURN(k.skinny_64, modules.Find("gemm_skinny", "gemm_skinny_64"));
-  ROCFORGE_ASSIGN_OR_RETURN(k.skinny_finish, modules.Find("gemm_skinny", "gemm_skinny_finish"));
-  ROCFORGE_ASSIGN_OR_RETURN(k.magnitude, modules.Find("unpack", "weight_magnitude"));
-  ROCFORGE_ASSIGN_OR_RETURN(k.magnitude_join, modules.Find("unpack", "weight_magnitude_join"));
-  ROCFORGE_ASSIGN_OR_RETURN(k.glu, modules.Find("elementwise", "elementwise_glu"));
-  const bool glu = s.fused_glu();
-  ROCFORGE_ASSIGN_OR_RETURN(
-      k.tile, FindUnit(context, "gemm_tile", glu, kGemmColumns, kThreads, 0, kTileBlocks));
-  bool even = true;  // the warpgroup kernels store two columns at once
-  for (int32_t i = 0; i < s.n_weights; ++i) even &= s.n_out[static_cast<size_t>(i)] % 2 == 0;
-  if (even && modules.Find("gemm", "gemm_warpgroup").ok()) {
-    ROCFORGE_ASSIGN_OR_RETURN(k.warpgroup, FindUnit(context, "gemm_warpgroup", glu, kGemmColumns,
-                                                    kWarpgroupThreads, kWarpgroupShared, 2));
-    ROCFORGE_ASSIGN_OR_RETURN(k.wide, FindUnit(context, "gemm_warpgroup_wide", glu, kWideColumns,
-                                               kWideThreads, kWideShared, 1));
-  }
-  return k;
-}
-
 // Everything that stays the same from step to step.
 struct Gemm {
   Product product;
   Sizes sizes;
   Layout layout;
   RowCount rows;
-  Kernels kernels;
+  GemmKernels kernels;
   GemmUnit unit = GemmUnit::kAuto;  // kAuto: by `configs`
   OpConfigs configs;
+  uint32_t wanted_parts = 0;
   DevicePtr scratch = 0;
   uint32_t wave = 32;
+  uint32_t multiprocessors = 1;
+  bool overlap = false;
+  uint32_t few_shared_32 = 0;
+  uint32_t few_shared_64 = 0;
   std::shared_ptr<Buffer> magnitudes;  // [n_weights, 1 + kMagnitudeBlocks]
 
   template <typename T>
@@ -260,13 +204,14 @@ struct Gemm {
   }
 
   GemmUnit UnitFor(int64_t n_rows) const;
-  const Unit& Choose(GemmUnit wanted, int64_t row_tiles) const;
-  GemmArgs StepArgs(uint32_t n_rows, const Unit& unit) const;
-  Status Prepare(const Stream& stream, uint32_t n_rows, const GemmArgs& args) const;
+  const GemmKernel& Choose(GemmUnit wanted, int64_t row_tiles) const;
+  GemmArgs StepArgs(uint32_t n_rows, const GemmKernel& unit) const;
+  Status Prepare(const Stream& stream, uint32_t n_rows, const GemmArgs& args, bool by_parity) const;
   Status Unpack(const Stream& stream, const GemmArgs& args, int64_t columns) const;
-  Status Multiply(const Stream& stream, const Unit& unit, GemmArgs args, int64_t columns) const;
-  Status MultiplyFew(const Stream& stream, GemmArgs args) const;
-  Status MultiplyMany(const Stream& stream, const Unit& unit, GemmArgs args) const;
+  Status Multiply(const Stream& stream, const GemmKernel& unit, GemmArgs args,
+                  int64_t columns) const;
+  Status MultiplyFew(const Stream& stream, GemmArgs args, const SkinnyConfig& config) const;
+  Status MultiplyMany(const Stream& stream, const GemmKernel& unit, GemmArgs args) const;
   Status Enqueue(const Stream& stream, const StepShape& shape) const;
   Status TakeMagnitudes(const Stream& stream) const;
 };
@@ -292,10 +237,10 @@ GemmUnit Gemm::UnitFor(int64_t n_rows) const {
 
 // The narrow tile has two blocks on a multiprocessor and reads more per operation; the wide one
 // makes fewer, larger pieces. Whichever needs less time by whole rounds of the multiprocessors.
-const Unit& Gemm::Choose(GemmUnit wanted, int64_t row_tiles) const {
+const GemmKernel& Gemm::Choose(GemmUnit wanted, int64_t row_tiles) const {
   constexpr int64_t kNarrowCost = 115;  // of 128 columns; measured against 200 of 256
   constexpr int64_t kWideCost = 200;
-  const auto cost = [&](const Unit& u, int64_t per_tile, int64_t blocks_per_round) {
+  const auto cost = [&](const GemmKernel& u, int64_t per_tile, int64_t blocks_per_round) {
     const int64_t tiles = row_tiles * sizes.n_experts * sizes.Columns(u.columns) / u.columns;
     return RoundUp(tiles, blocks_per_round) / blocks_per_round * per_tile;
   };
@@ -312,14 +257,13 @@ const Unit& Gemm::Choose(GemmUnit wanted, int64_t row_tiles) const {
       break;
   }
   if (kernels.wide.columns == 0) return kernels.tile;
-  const int64_t multiprocessors = kernels.wide.blocks;
-  return cost(kernels.warpgroup, kNarrowCost, multiprocessors) <
-                 cost(kernels.wide, kWideCost, multiprocessors)
+  const int64_t per_round = kernels.wide.blocks;
+  return cost(kernels.warpgroup, kNarrowCost, per_round) < cost(kernels.wide, kWideCost, per_round)
              ? kernels.warpgroup
              : kernels.wide;
 }
 
-GemmArgs Gemm::StepArgs(uint32_t n_rows, const Unit& chosen) const {
+GemmArgs Gemm::StepArgs(uint32_t n_rows, const GemmKernel& chosen) const {
   GemmArgs args{};
   args.x = At<void>(layout.x);
   args.w = At<void>(layout.weights);
@@ -355,7 +299,8 @@ GemmArgs Gemm::StepArgs(uint32_t n_rows, const Unit& chosen) const {
 }
 
 // x as tiles, and with experts the order of its rows.
-Status Gemm::Prepare(const Stream& stream, uint32_t n_rows, const GemmArgs& args) const {
+Status Gemm::Prepare(const Stream& stream, uint32_t n_rows, const GemmArgs& args,
+                     bool by_parity) const {
   PackRowsArgs pack{};
   pack.x = product.x;
   pack.tiles = At<void>(layout.x);
@@ -364,7 +309,10 @@ Status Gemm::Prepare(const Stream& stream, uint32_t n_rows, const GemmArgs& args
   pack.stride = args.x_stride;
   pack.cols = static_cast<uint32_t>(sizes.cols);
   pack.rows_per_x = product.rows_per_x;
-  if (!sizes.experts) return stream.Launch(kernels.pack_rows, {n_rows, 1, kThreads, false}, &pack);
+  pack.by_parity = by_parity ? 1 : 0;
+  if (!sizes.experts) {
+    return stream.Launch(kernels.pack_rows, {n_rows, 1, kPackThreads, false, 0, overlap}, &pack);
+  }
   GroupRowsArgs group{};
   group.ids = product.ids;
   group.counts = At<uint32_t>(layout.counts);
@@ -415,7 +363,7 @@ Status Gemm::Unpack(const Stream& stream, const GemmArgs& args, int64_t columns)
   return {};
 }
 
-Status Gemm::Multiply(const Stream& stream, const Unit& chosen, GemmArgs args,
+Status Gemm::Multiply(const Stream& stream, const GemmKernel& chosen, GemmArgs args,
                       int64_t columns) const {
   args.n_column_tiles = static_cast<uint32_t>(columns) / chosen.columns;
   ROCFORGE_RETURN_IF_ERROR(Unpack(stream, args, columns));
@@ -427,9 +375,8 @@ Status Gemm::Multiply(const Stream& stream, const Unit& chosen, GemmArgs args,
   return stream.Launch(chosen.kernel, shape, &args);
 }
 
-// Straight from the packed weights: parts of k, enough of them for kSkinnyBlocks blocks on a
-// multiprocessor, and a launch that adds them up.
-Status Gemm::MultiplyFew(const Stream& stream, GemmArgs args) const {
+// Straight from the packed weights, by parts of k, and a launch that adds them up.
+Status Gemm::MultiplyFew(const Stream& stream, GemmArgs args, const SkinnyConfig& config) const {
   SkinnyArgs few{};
   few.n_weights = product.n_weights;
   uint32_t column = 0;
@@ -445,27 +392,33 @@ Status Gemm::MultiplyFew(const Stream& stream, GemmArgs args) const {
   few.n_rows = args.n_rows;
   few.n_columns = column;
   few.n_k_tiles = args.n_k_tiles;
-  const uint32_t column_tiles = column / kGemmColumns;
+  // What fits the scratch.
   const uint32_t stages = CeilDiv(args.n_k_tiles, 2);
   const int64_t fit = layout.weight_bytes / (int64_t{4} * args.n_rows * column);
-  const uint32_t tuned = configs[RowBucket(args.n_rows)].parts;
-  const int64_t wanted = CeilDiv(
-      (tuned != 0 ? tuned : kSkinnyBlocks) * kernels.tile.blocks / kTileBlocks, column_tiles);
-  const auto parts = static_cast<uint32_t>(std::min({int64_t{stages}, fit, wanted}));
+  const uint32_t tuned = configs[RowBucket(args.n_rows)].parts;  // blocks a multiprocessor
+  const int64_t wanted =
+      tuned != 0 ? CeilDiv(tuned * multiprocessors, column / kGemmColumns) : config.parts;
+  const auto parts =
+      static_cast<uint32_t>(std::clamp<int64_t>(wanted, 1, std::min(int64_t{stages}, fit)));
   few.k_tiles_per_part = 2 * CeilDiv(stages, parts);
   SkinnyFinishArgs finish{};
   finish.gemm = args;
   finish.partial = few.partial;
   finish.n_parts = CeilDiv(args.n_k_tiles, few.k_tiles_per_part);
   finish.n_columns = column;
-  ROCFORGE_RETURN_IF_ERROR(stream.Launch(args.n_rows <= 32 ? kernels.skinny_32 : kernels.skinny_64,
-                                         {column_tiles, finish.n_parts, kThreads, false}, &few));
+  const bool small = args.n_rows <= 32;
+  LaunchShape shape{column / kGemmColumns, finish.n_parts, kThreads, false, 0, overlap};
+  if (config.direct) shape.shared_bytes = small ? few_shared_32 : few_shared_64;
+  const Kernel& kernel = config.direct ? (small ? kernels.few_32 : kernels.few_64)
+                                       : (small ? kernels.skinny_32 : kernels.skinny_64);
+  ROCFORGE_RETURN_IF_ERROR(stream.Launch(kernel, shape, &few));
   const auto columns = static_cast<uint64_t>(args.glu != 0 ? args.n_out[0] : column);
   return stream.Launch(kernels.skinny_finish,
-                       {CeilDiv(columns, kThreads), args.n_rows, kThreads, false}, &finish);
+                       {CeilDiv(columns, kThreads), args.n_rows, kThreads, false, 0, overlap},
+                       &finish);
 }
 
-Status Gemm::MultiplyMany(const Stream& stream, const Unit& chosen, GemmArgs args) const {
+Status Gemm::MultiplyMany(const Stream& stream, const GemmKernel& chosen, GemmArgs args) const {
   // Several whole experts at once where they fit, else some columns of one.
   const int64_t all = sizes.Columns(chosen.columns);
   const int64_t fit = layout.weight_bytes / sizes.ColumnBytes() / chosen.columns * chosen.columns;
@@ -491,10 +444,15 @@ Status Gemm::Enqueue(const Stream& stream, const StepShape& shape) const {
   const GemmUnit wanted = UnitFor(n_rows);
   const bool few = !sizes.experts && n_rows <= kMaxSkinnyRows &&
                    (wanted == GemmUnit::kAuto || wanted == GemmUnit::kSkinny);
-  const Unit& chosen = Choose(wanted, sizes.RowTiles(n_rows));
+  const GemmKernel& chosen = Choose(wanted, sizes.RowTiles(n_rows));
   const GemmArgs args = StepArgs(static_cast<uint32_t>(n_rows), chosen);
-  ROCFORGE_RETURN_IF_ERROR(Prepare(stream, static_cast<uint32_t>(n_rows), args));
-  ROCFORGE_RETURN_IF_ERROR(few ? MultiplyFew(stream, args) : MultiplyMany(stream, chosen, args));
+  SkinnyConfig config;
+  if (few)
+    config = ChooseSkinny({product.weight, product.n_weights}, sizes.n_k_tiles(), multiprocessors);
+  if (wanted_parts != 0) config.parts = wanted_parts;
+  ROCFORGE_RETURN_IF_ERROR(Prepare(stream, static_cast<uint32_t>(n_rows), args, config.direct));
+  ROCFORGE_RETURN_IF_ERROR(few ? MultiplyFew(stream, args, config)
+                               : MultiplyMany(stream, chosen, args));
   if (!sizes.erf) return {};
   const uint64_t n = static_cast<uint64_t>(n_rows * sizes.n_out[0]);
   const GluArgs glu{args.out[0],
@@ -548,8 +506,13 @@ Result<std::unique_ptr<BoundOp>> BindGemm(const op::Call& call, const RowCount& 
   gemm.rows = rows;
   gemm.unit = options.unit;
   gemm.configs = ConfigsOf(context.tuning, call);
+  gemm.wanted_parts = options.parts;
   gemm.scratch = context.scratch;
   gemm.wave = static_cast<uint32_t>(context.device->info().wave_size);
+  gemm.multiprocessors = static_cast<uint32_t>(std::max(1, context.device->info().multiprocessors));
+  gemm.overlap = CanOverlap(context);
+  gemm.few_shared_32 = FewSharedBytes(context, 32);
+  gemm.few_shared_64 = FewSharedBytes(context, 64);
   if (gemm.layout.end > context.scratch_bytes) {
     return InvalidArgument(Format("the matrix product wants {} bytes of scratch and got {}",
                                   gemm.layout.end, context.scratch_bytes));
@@ -558,7 +521,10 @@ Result<std::unique_ptr<BoundOp>> BindGemm(const op::Call& call, const RowCount& 
     return Unsupported(Format("{} experts; the GPU kernels take at most {}", gemm.sizes.n_experts,
                               kMaxGemmExperts));
   }
-  ROCFORGE_ASSIGN_OR_RETURN(gemm.kernels, FindKernels(context, gemm.sizes));
+  bool even = true;
+  for (int32_t i = 0; i < gemm.sizes.n_weights; ++i)
+    even &= gemm.sizes.n_out[static_cast<size_t>(i)] % 2 == 0;
+  ROCFORGE_ASSIGN_OR_RETURN(gemm.kernels, FindGemmKernels(context, gemm.sizes.fused_glu(), even));
   const bool warpgroup =
       options.unit == GemmUnit::kWarpgroup || options.unit == GemmUnit::kWarpgroupWide;
   if (warpgroup && gemm.kernels.wide.columns == 0)

@@ -13,6 +13,7 @@ namespace rocforge::gpu {
 
 struct GemmOptions {
   GemmUnit unit = GemmUnit::kAuto;   // kAuto: as tuned, else by the launcher; not kMatvec
+  uint32_t parts = 0;                // of k, for few rows; 0: chosen
   int64_t weight_bytes = 256 << 20;  // of scratch for unpacked weights; at least one tile column
 };
 

@@ -84,6 +84,14 @@ struct SkinnyArgs {
   uint32_t k_tiles_per_part;  // even; y of the grid counts the parts
 };
 
+// gemm_few: stages in shared memory where copies run in the background, and the bytes of one for
+// `rows` of x, 32 or 64: four units of each, and their scales.
+inline constexpr uint32_t kFewStages = 3;
+inline constexpr uint32_t kFewMostRowChunks = 9;  // of Q8_0
+constexpr uint32_t FewStageBytes(uint32_t rows) {
+  return rows * 256 + kGemmColumns * (16 * kFewMostRowChunks + 16);
+}
+
 struct SkinnyFinishArgs {
   GemmArgs gemm;
   const float* partial;
@@ -126,6 +134,7 @@ struct PackRowsArgs {
   uint64_t stride;
   uint32_t cols;
   uint32_t rows_per_x;
+  uint32_t by_parity;  // not 0: each 16 columns in the order 0 2 .. 14 1 3 .. 15 (gemm_few)
 };
 
 // Sorts rows by expert: first_tile and row_of as GemmArgs wants them. One block.

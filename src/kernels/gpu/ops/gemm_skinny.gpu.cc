@@ -1,16 +1,15 @@
-// y_i = x w_i^T for 9 to 64 rows of x, from packed weights (gemm_args.h: SkinnyArgs). A block takes
-// 128 rows of w and a part of k. While a stage (128 columns: two units of w for each thread) is
+// y_i = x w_i^T for 9 to 64 rows of x, from packed weights (gemm_args.h: SkinnyArgs), for the types
+// that gemm_few does not know, and the end of both. A block takes 128 rows of w and a part of k. While a stage (128 columns: two units of w for each thread) is
 // decoded to f16 in shared memory and multiplied, the bits of the next are on their way.
 //   Traffic: the packed weights once; x (2 bytes an element) once per 128 rows of w out of the
 //   cache; partial sums, 4 bytes, written and read once per part.
 #include "kernels/gpu/ops/gemm_epilogue.h"
+#include "kernels/gpu/ops/skinny_weight.h"
 #include "kernels/gpu/ops/unpack_unit.h"
 #include "kernels/gpu/port/tile.h"
 
 namespace rocforge::port {
 namespace {
-
-using gpu::SkinnyArgs;
 
 constexpr uint32_t kSkinnyThreads = 256;
 constexpr uint32_t kStageTiles = 2;  // k tiles of a stage
@@ -24,33 +23,6 @@ struct SkinnyShared {
   U32x4 w[kStageTiles][gpu::kGemmColumns * kTileRowChunks];
   U32x4 x[kStageTiles][16 * kFragmentsM * kTileRowChunks];
 };
-
-// The weight of a block, picked without a run-time index (gemm_epilogue.h).
-struct SkinnyWeight {
-  Weight weight;
-  const uint32_t* magnitude;
-  uint32_t first_column;
-};
-RF_DEVICE SkinnyWeight WeightOfColumn(const SkinnyArgs& args, uint32_t column) {
-  const bool second = args.n_weights > 1 && column >= args.first_column[1];
-  const bool third = args.n_weights > 2 && column >= args.first_column[2];
-  const auto pick = [=](auto v0, auto v1, auto v2) { return third ? v2 : second ? v1 : v0; };
-  const Weight& w0 = args.weight[0];
-  const Weight& w1 = args.weight[1];
-  const Weight& w2 = args.weight[2];
-  SkinnyWeight w;
-  w.weight.data = pick(w0.data, w1.data, w2.data);
-  w.weight.expert_bytes = 0;
-  w.weight.row_bytes = pick(w0.row_bytes, w1.row_bytes, w2.row_bytes);
-  w.weight.n_rows = pick(w0.n_rows, w1.n_rows, w2.n_rows);
-  w.weight.n_units = pick(w0.n_units, w1.n_units, w2.n_units);
-  RF_UNROLL
-  for (uint32_t i = 0; i < 4; ++i) w.weight.plane[i] = pick(w0.plane[i], w1.plane[i], w2.plane[i]);
-  w.weight.type = pick(w0.type, w1.type, w2.type);
-  w.magnitude = pick(args.magnitude[0], args.magnitude[1], args.magnitude[2]);
-  w.first_column = pick(args.first_column[0], args.first_column[1], args.first_column[2]);
-  return w;
-}
 
 // Unit i of this thread in a stage: four lanes read a row's 128 columns.
 struct UnitPlace {
@@ -138,6 +110,7 @@ struct SkinnyBlock {
 template <uint32_t kFragmentsM>
 RF_DEVICE void SkinnyGemm(const SkinnyArgs& args) {
   auto& shared = SharedBlock<SkinnyShared<kFragmentsM>>();
+  LetNextStart();
   constexpr uint32_t kRows = 16 * kFragmentsM;
   const uint32_t column = BlockId() * gpu::kGemmColumns;
   SkinnyBlock block;
@@ -150,6 +123,7 @@ RF_DEVICE void SkinnyGemm(const SkinnyArgs& args) {
   TileSum sums[kFragmentsM][kSkinnyFragmentsN] = {};
   RawUnit raw[kThreadUnits];
   block.Load(raw, 2 * begin);
+  AwaitPrevious();
   for (uint32_t k = begin; k < end; k += kStageTiles) {
     block.Store(raw, 2 * k, shared);
     RF_UNROLL
@@ -202,6 +176,8 @@ RF_KERNEL_RESIDENT(gemm_skinny_64, gpu::SkinnyArgs, 256, 2) { SkinnyGemm<4>(args
 
 // x of the grid: virtual columns (of weight 0 with glu); y: rows.
 RF_KERNEL(gemm_skinny_finish, gpu::SkinnyFinishArgs, 256) {
+  LetNextStart();
+  AwaitPrevious();
   const GemmArgs& gemm = args.gemm;
   const uint32_t row = BlockIdY();
   GemmTile tile{};

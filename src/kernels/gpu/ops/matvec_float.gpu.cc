@@ -51,8 +51,9 @@ RF_DEVICE void DecodeChunk(const RawChunk<kType>& raw, float (&w)[kChunk]) {
 // wide: rows are 16-byte aligned and a multiple of 8 long.
 RF_DEVICE void LoadX(const float* x, uint32_t at, uint32_t cols, bool wide, float (&v)[kChunk]) {
   if (wide) {
-    const U32x4 a = reinterpret_cast<const U32x4*>(x + at)[0];
-    const U32x4 b = reinterpret_cast<const U32x4*>(x + at)[1];
+    // As vectors: clang would else merge these loads with those below, one by one.
+    const U32x4 a = LoadGlobal(reinterpret_cast<const U32x4*>(x + at));
+    const U32x4 b = LoadGlobal(reinterpret_cast<const U32x4*>(x + at) + 1);
     const uint32_t words[kChunk] = {a.x, a.y, a.z, a.w, b.x, b.y, b.z, b.w};
 #pragma unroll
     for (uint32_t i = 0; i < kChunk; ++i) v[i] = BitCast<float>(words[i]);

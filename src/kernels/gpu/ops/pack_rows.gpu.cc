@@ -34,11 +34,26 @@ RF_DEVICE void LoadColumns(const gpu::PackRowsArgs& args, const float* x, uint32
   for (uint32_t i = 0; i < kChunkColumns; ++i) v[i] = column + i < args.cols ? x[column + i] : 0.0f;
 }
 
+// The chunk's columns of 16 by parity: the even ones, then the odd ones.
+RF_DEVICE void LoadByParity(const gpu::PackRowsArgs& args, const float* x, uint32_t column,
+                            float (&v)[kChunkColumns]) {
+  const uint32_t odd = column / kChunkColumns % 2;
+  RF_UNROLL
+  for (uint32_t h = 0; h < 2; ++h) {
+    float eight[kChunkColumns];
+    LoadColumns(args, x, column + kChunkColumns * h - kChunkColumns * odd, eight);
+    RF_UNROLL
+    for (uint32_t i = 0; i < 4; ++i) v[4 * h + i] = odd != 0 ? eight[2 * i + 1] : eight[2 * i];
+  }
+}
+
 }  // namespace
 
 // A block per row.
-RF_KERNEL(pack_rows, gpu::PackRowsArgs, 256) {
+RF_KERNEL(pack_rows, gpu::PackRowsArgs, 512) {
   PackShared& shared = SharedBlock<PackShared>();
+  LetNextStart();
+  AwaitPrevious();
   const uint32_t row = BlockId();
   uint32_t source = row;
   if (args.row_of != nullptr) {
@@ -68,7 +83,11 @@ RF_KERNEL(pack_rows, gpu::PackRowsArgs, 256) {
   const uint32_t cols = (args.cols + gpu::kGemmDepth - 1) / gpu::kGemmDepth * gpu::kGemmDepth;
   for (uint32_t c = kChunkColumns * ThreadId(); c < cols; c += kChunkColumns * BlockDim()) {
     float v[kChunkColumns];
-    LoadColumns(args, x, c, v);
+    if (args.by_parity != 0) {
+      LoadByParity(args, x, c, v);
+    } else {
+      LoadColumns(args, x, c, v);
+    }
     RF_UNROLL
     for (uint32_t i = 0; i < kChunkColumns; ++i) v[i] *= scale;
     const uint32_t chunk = c / kChunkColumns;

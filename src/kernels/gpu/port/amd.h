@@ -145,6 +145,11 @@ RF_DEVICE T& SharedBlock() {
   return block;
 }
 
+template <typename T>
+RF_DEVICE T& SharedLarge() {
+  return SharedBlock<T>();
+}
+
 RF_DEVICE int32_t Dot4(int32_t a, int32_t b, int32_t c) {
 #if __has_builtin(__builtin_amdgcn_sudot4) && (defined(__GFX11__) || defined(__GFX12__))
   return __builtin_amdgcn_sudot4(true, a, true, b, c, false);
@@ -224,6 +229,10 @@ RF_DEVICE void StoreRelease(uint32_t* p, uint32_t v) {
 // Through registers: the device's own path from memory to LDS moves 4 bytes a lane.
 RF_DEVICE void CopyAsync(U32x4* shared, const U32x4* from) { *shared = *from; }
 RF_DEVICE void CopyWait() {}
+inline constexpr bool kCopiesInBackground = false;
+RF_DEVICE void CopyCommit() {}
+template <int kGroups>
+RF_DEVICE void CopyWaitBut() {}
 
 RF_DEVICE void DeviceFence() { __builtin_amdgcn_fence(__ATOMIC_ACQ_REL, "agent"); }
 

@@ -47,6 +47,22 @@ RF_DEVICE void LoadTile(TileB& tile, const U32x4* rows, uint32_t row, uint32_t c
   tile.v = LoadTileHalves(rows, row, chunk);
 }
 
+template <typename F>
+RF_DEVICE void FillTiles(TileB& low, TileB& high, F&& f) {
+  constexpr uint32_t kPairs = kLaneHalves / 2;
+  typedef uint32_t Pairs __attribute__((ext_vector_type(kPairs)));
+  Pairs l, h;
+  RF_UNROLL
+  for (uint32_t i = 0; i < kPairs; ++i) {
+    const uint32_t at = LaneId() / 16 % (8 / kPairs) * kPairs + i;  // pair of the row's sums
+    const U32x2 pairs = f(LaneId() % 16, at % 4, at / 4);
+    l[i] = pairs.x;
+    h[i] = pairs.y;
+  }
+  low.v = BitCast<TileHalves>(l);
+  high.v = BitCast<TileHalves>(h);
+}
+
 RF_DEVICE void MultiplyTile(TileSum& sum, const TileA& a, const TileB& b) {
   TileFloats c;
   RF_UNROLL

@@ -52,6 +52,13 @@ RF_DEVICE T& SharedBlock() {
   return block;
 }
 
+extern __attribute__((shared, aligned(1024))) char rocforge_shared_large[];
+
+template <typename T>
+RF_DEVICE T& SharedLarge() {
+  return *reinterpret_cast<T*>(rocforge_shared_large);
+}
+
 RF_DEVICE int32_t Dot4(int32_t a, int32_t b, int32_t c) {
   int32_t d;
   asm("dp4a.s32.s32 %0, %1, %2, %3;" : "=r"(d) : "r"(a), "r"(b), "r"(c));
@@ -155,6 +162,12 @@ RF_DEVICE void CopyAsync(U32x4* shared, const U32x4* from) {
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(to), "l"(from) : "memory");
 }
 RF_DEVICE void CopyWait() { asm volatile("cp.async.wait_all;" ::: "memory"); }
+inline constexpr bool kCopiesInBackground = true;
+RF_DEVICE void CopyCommit() { asm volatile("cp.async.commit_group;" ::: "memory"); }
+template <int kGroups>
+RF_DEVICE void CopyWaitBut() {
+  asm volatile("cp.async.wait_group %0;" ::"n"(kGroups) : "memory");
+}
 
 RF_DEVICE void DeviceFence() { asm volatile("fence.acq_rel.gpu;" ::: "memory"); }
 

@@ -33,6 +33,16 @@ RF_DEVICE void LoadTile(TileB& tile, const U32x4* rows, uint32_t row, uint32_t c
   LoadMatrices(tile.v, rows + SwizzledChunk(row + lane / 16 * 8 + lane % 8, chunk + lane / 8 % 2));
 }
 
+template <typename F>
+RF_DEVICE void FillTiles(TileB& low, TileB& high, F&& f) {
+  RF_UNROLL
+  for (uint32_t i = 0; i < 4; ++i) {
+    const U32x2 pairs = f(LaneId() / 4 + 8 * (i / 2), LaneId() % 4, i % 2);
+    low.v[i] = pairs.x;
+    high.v[i] = pairs.y;
+  }
+}
+
 RF_DEVICE void MultiplyTile(TileSum& sum, const TileA& a, const TileB& b) {
   RF_UNROLL
   for (uint32_t half = 0; half < 2; ++half) {

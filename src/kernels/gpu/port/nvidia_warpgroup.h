@@ -4,13 +4,6 @@
 
 namespace rocforge::port {
 
-extern __attribute__((shared, aligned(1024))) char rocforge_shared_large[];
-
-template <typename T>
-RF_DEVICE T& SharedLarge() {
-  return *reinterpret_cast<T*>(rocforge_shared_large);
-}
-
 namespace {
 struct SharedPhase {
   uint64_t state;

@@ -46,6 +46,22 @@ RF_DEVICE void LoadTile(TileB& tile, const U32x4* rows, uint32_t row, uint32_t c
   }
 }
 
+template <typename F>
+RF_DEVICE void FillTiles(TileB& low, TileB& high, F&& f) {
+  RF_UNROLL
+  for (uint32_t c = 0; c < kPatchColumns; ++c) {
+    RF_UNROLL
+    for (uint32_t odd = 0; odd < 2; ++odd) {
+      RF_UNROLL
+      for (uint32_t word = 0; word < 4; ++word) {
+        const U32x2 pairs = f(kPatchColumns * (LaneId() % 4) + c, word, odd);
+        low.v[c][odd][word] = pairs.x;
+        high.v[c][odd][word] = pairs.y;
+      }
+    }
+  }
+}
+
 RF_DEVICE void MultiplyTile(TileSum& sum, const TileA& a, const TileB& b) {
   RF_UNROLL
   for (uint32_t r = 0; r < kPatchRows; ++r) {

@@ -34,6 +34,8 @@
 //   T& SharedBlock<T>()          the block's single shared object; T is plain, at most 64 KiB (48
 //   KiB where a kernel must
 //     run everywhere), uninitialised (sim: poisoned). A kernel uses one T.
+//   T& SharedLarge<T>()          instead of it; up to 224 KiB on NVIDIA and in sim, 64 KiB on AMD,
+//     aligned to 1024 bytes. The launch passes sizeof(T) as shared_bytes, for AMD 0.
 //
 // Arithmetic
 //   int32_t Dot4(int32_t a, int32_t b, int32_t c)   c + sum over the four signed bytes of a_i *
@@ -66,7 +68,11 @@
 //   LoadAcquire(const uint32_t*), void StoreRelease(uint32_t*, uint32_t)   device scope. void
 //   CopyAsync(U32x4* shared, const U32x4* from)   16 bytes into shared memory, in the background
 //   where the device can; there for this thread after its CopyWait(), for the block after the
-//   barrier that follows. void DeviceFence()           what this thread wrote before it, and what
+//   barrier that follows. constexpr bool kCopiesInBackground: the thread does not wait at CopyAsync
+//   (NVIDIA; sim with waves of 32, so that both ways are tested). void CopyCommit()   the copies
+//   since the last one are a group; void CopyWaitBut<n>()   all groups but the last n are there, for
+//   this thread.
+//   void DeviceFence()           what this thread wrote before it, and what
 //   barriers and acquiring loads showed it, is seen by every thread of the device that acquires
 //   something written after it. A thread that learned (by an atomic and a barrier) that others have
 //   passed their fence, and then fences, reads what they wrote.

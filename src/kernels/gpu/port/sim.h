@@ -71,6 +71,11 @@ RF_DEVICE T& SharedBlock() {
   return *static_cast<T*>(sim::SharedBlock(sizeof(T)));
 }
 
+template <typename T>
+RF_DEVICE T& SharedLarge() {
+  return SharedBlock<T>();
+}
+
 RF_DEVICE int32_t Dot4(int32_t a, int32_t b, int32_t c) {
   uint32_t sum = static_cast<uint32_t>(c);
   for (int i = 0; i < 4; ++i) {
@@ -137,6 +142,10 @@ RF_DEVICE uint32_t LoadAcquire(const uint32_t* p) { return __atomic_load_n(p, __
 RF_DEVICE void StoreRelease(uint32_t* p, uint32_t v) { __atomic_store_n(p, v, __ATOMIC_RELEASE); }
 RF_DEVICE void CopyAsync(U32x4* shared, const U32x4* from) { *shared = *from; }
 RF_DEVICE void CopyWait() {}
+inline constexpr bool kCopiesInBackground = kWaveSize == 32;
+RF_DEVICE void CopyCommit() {}
+template <int kGroups>
+RF_DEVICE void CopyWaitBut() {}
 RF_DEVICE void DeviceFence() { sim::DeviceFence(); }
 
 RF_DEVICE uint64_t Clock() { return sim::Clock(); }

@@ -4,11 +4,6 @@
 
 namespace rocforge::port {
 
-template <typename T>
-RF_DEVICE T& SharedLarge() {
-  return SharedBlock<T>();
-}
-
 namespace {
 using SharedPhase = sim::PhaseState;
 template <uint32_t kColumns>

@@ -2,9 +2,6 @@
 // copies: what wgmma, cp.async.bulk and mbarrier of sm_90a give. RF_PORT_WARPGROUP is 1 where the
 // target has them (sm_90a, and sim with waves of 32), else 0 and nothing below exists.
 //
-//   T& SharedLarge<T>()          the block's single shared object instead of SharedBlock's; up to
-//   224
-//     KiB, aligned to 1024 bytes. The launch passes sizeof(T) as shared_bytes.
 //   void GiveRegisters<N>(), void TakeRegisters<N>()   by a whole warpgroup, once: from here on its
 //     threads have N registers (a multiple of 8), fewer or more than the kernel began with. Only in
 //     kernels with RF_KERNEL_RESIDENT whose warpgroups take separate branches for good.

@@ -1,0 +1,51 @@
+// Which kernels multiply matrices on a device, and how a few rows are split among its
+// multiprocessors.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "kernels/gpu/launch/launchers.h"
+#include "kernels/gpu/ops/gemm_args.h"
+
+namespace rocforge::gpu {
+
+inline constexpr uint32_t kGemmThreads = 256;
+inline constexpr uint32_t kGemmWideColumns = 2 * kGemmColumns;
+
+// A kernel that multiplies whole tiles, and how it is launched.
+struct GemmKernel {
+  Kernel kernel;
+  uint32_t columns = 0;  // of a block's tile; 0: the device has no such kernel
+  uint32_t threads = 0;
+  uint32_t shared_bytes = 0;
+  uint32_t blocks = 0;  // resident on the device; the kernel loops over what is left
+};
+
+struct GemmKernels {
+  Kernel pack_rows, group_rows, unpack, magnitude, magnitude_join, glu;
+  Kernel skinny_32, skinny_64, skinny_finish;
+  Kernel few_32, few_64;
+  GemmKernel tile, warpgroup, wide;
+};
+
+// `glu`: the epilogue joins gate and up. `even_columns`: every weight has an even number of rows,
+// which the warpgroup kernels want. kNotFound if the device's code lacks a kernel that all targets
+// have.
+Result<GemmKernels> FindGemmKernels(const BindContext& context, bool glu, bool even_columns);
+
+// Shared memory that a launch of gemm_few with up to `rows` rows (32 or 64) asks for; AMD's code
+// has it itself: 0.
+uint32_t FewSharedBytes(const BindContext& context, uint32_t rows);
+
+// How a few rows are multiplied.
+struct SkinnyConfig {
+  bool direct = false;  // gemm_few instead of gemm_skinny: all weights are of types that it knows
+  uint32_t parts = 1;   // of k
+};
+
+// By the time that a multiprocessor needs. `n_k_tiles`: of kGemmDepth columns of x.
+SkinnyConfig ChooseSkinny(std::span<const Weight> weights, int64_t n_k_tiles,
+                          uint32_t multiprocessors);
+
+}  // namespace rocforge::gpu
