@@ -449,6 +449,7 @@ Status Gemm::Enqueue(const Stream& stream, const StepShape& shape) const {
   SkinnyConfig config;
   if (few)
     config = ChooseSkinny({product.weight, product.n_weights}, sizes.n_k_tiles(), multiprocessors);
+  config.direct = config.direct && kernels.has_few;
   if (wanted_parts != 0) config.parts = wanted_parts;
   ROCFORGE_RETURN_IF_ERROR(Prepare(stream, static_cast<uint32_t>(n_rows), args, config.direct));
   ROCFORGE_RETURN_IF_ERROR(few ? MultiplyFew(stream, args, config)
@@ -511,8 +512,8 @@ Result<std::unique_ptr<BoundOp>> BindGemm(const op::Call& call, const RowCount& 
   gemm.wave = static_cast<uint32_t>(context.device->info().wave_size);
   gemm.multiprocessors = static_cast<uint32_t>(std::max(1, context.device->info().multiprocessors));
   gemm.overlap = CanOverlap(context);
-  gemm.few_shared_32 = FewSharedBytes(context, 32);
-  gemm.few_shared_64 = FewSharedBytes(context, 64);
+  gemm.few_shared_32 = FewSharedBytes(32);
+  gemm.few_shared_64 = FewSharedBytes(64);
   if (gemm.layout.end > context.scratch_bytes) {
     return InvalidArgument(Format("the matrix product wants {} bytes of scratch and got {}",
                                   gemm.layout.end, context.scratch_bytes));

@@ -30,11 +30,13 @@ Result<GemmKernel> FindUnit(const BindContext& context, const char* name, bool g
   return unit;
 }
 
+// AMD's objects have no gemm_few (RF_PORT_FEW_ROWS), and a file without kernels is not worth
+// loading.
+bool HasFew(const BindContext& context) { return !context.modules->target().starts_with("gfx"); }
+
 }  // namespace
 
-uint32_t FewSharedBytes(const BindContext& context, uint32_t rows) {
-  return context.modules->target().starts_with("gfx") ? 0 : kFewStages * FewStageBytes(rows);
-}
+uint32_t FewSharedBytes(uint32_t rows) { return kFewStages * FewStageBytes(rows); }
 
 Result<GemmKernels> FindGemmKernels(const BindContext& context, bool glu, bool even_columns) {
   const Modules& modules = *context.modules;
@@ -45,11 +47,12 @@ Result<GemmKernels> FindGemmKernels(const BindContext& context, bool glu, bool e
   ROCFORGE_ASSIGN_OR_RETURN(k.skinny_32, modules.Find("gemm_skinny", "gemm_skinny_32"));
   ROCFORGE_ASSIGN_OR_RETURN(k.skinny_64, modules.Find("gemm_skinny", "gemm_skinny_64"));
   ROCFORGE_ASSIGN_OR_RETURN(k.skinny_finish, modules.Find("gemm_skinny", "gemm_skinny_finish"));
-  ROCFORGE_ASSIGN_OR_RETURN(k.few_32, modules.Find("gemm_few", "gemm_few_32"));
-  ROCFORGE_ASSIGN_OR_RETURN(k.few_64, modules.Find("gemm_few", "gemm_few_64"));
-  if (FewSharedBytes(context, 64) != 0) {
-    ROCFORGE_RETURN_IF_ERROR(AllowShared(*context.device, k.few_32, FewSharedBytes(context, 32)));
-    ROCFORGE_RETURN_IF_ERROR(AllowShared(*context.device, k.few_64, FewSharedBytes(context, 64)));
+  k.has_few = HasFew(context);
+  if (k.has_few) {
+    ROCFORGE_ASSIGN_OR_RETURN(k.few_32, modules.Find("gemm_few", "gemm_few_32"));
+    ROCFORGE_ASSIGN_OR_RETURN(k.few_64, modules.Find("gemm_few", "gemm_few_64"));
+    ROCFORGE_RETURN_IF_ERROR(AllowShared(*context.device, k.few_32, FewSharedBytes(32)));
+    ROCFORGE_RETURN_IF_ERROR(AllowShared(*context.device, k.few_64, FewSharedBytes(64)));
   }
   ROCFORGE_ASSIGN_OR_RETURN(k.magnitude, modules.Find("unpack", "weight_magnitude"));
   ROCFORGE_ASSIGN_OR_RETURN(k.magnitude_join, modules.Find("unpack", "weight_magnitude_join"));

@@ -25,6 +25,7 @@ struct GemmKernel {
 struct GemmKernels {
   Kernel pack_rows, group_rows, unpack, magnitude, magnitude_join, glu;
   Kernel skinny_32, skinny_64, skinny_finish;
+  bool has_few = false;
   Kernel few_32, few_64;
   GemmKernel tile, warpgroup, wide;
 };
@@ -34,9 +35,8 @@ struct GemmKernels {
 // have.
 Result<GemmKernels> FindGemmKernels(const BindContext& context, bool glu, bool even_columns);
 
-// Shared memory that a launch of gemm_few with up to `rows` rows (32 or 64) asks for; AMD's code
-// has it itself: 0.
-uint32_t FewSharedBytes(const BindContext& context, uint32_t rows);
+// Shared memory that a launch of gemm_few with up to `rows` rows (32 or 64) asks for.
+uint32_t FewSharedBytes(uint32_t rows);
 
 // How a few rows are multiplied.
 struct SkinnyConfig {

@@ -5,14 +5,16 @@
 // the rows and add their sums in the end.
 //   Traffic: the packed weights once; x (2 bytes an element) once per 128 rows of w out of the
 //   cache; partial sums, 4 bytes, written and read once per part.
-//   Arithmetic on an H200, 32 rows of x: 32 rows of w by 32 columns of Q4_K are 592 bytes, 30 clocks
-//   of memory, 122 issue slots. They are about 60 instructions to unpack, 16 mma, 12 loads of
-//   operands and 15 of copying: 100.
+//   Arithmetic on an H200, 32 rows of x: 32 rows of w by 32 columns of Q4_K are 592 bytes, 30
+//   clocks of memory, 122 issue slots. They are about 60 instructions to unpack, 16 mma, 12 loads
+//   of operands and 15 of copying: 100.
 #include "kernels/gpu/ops/gemm_few.h"
 
 #include "kernels/gpu/ops/gemm_args.h"
 #include "kernels/gpu/ops/gemm_scale.h"
 #include "kernels/gpu/ops/skinny_weight.h"
+
+#if RF_PORT_FEW_ROWS
 
 namespace rocforge::port {
 namespace {
@@ -131,10 +133,10 @@ RF_DEVICE void MultiplyFew(FewSums<kFragmentsM>& sums, const FewSlot<kFragmentsM
     TileB low[kFewFragmentsN], high[kFewFragmentsN];
     RF_UNROLL
     for (uint32_t n = 0; n < kFewFragmentsN; ++n) {
-      FillTiles(low[n], high[n],
-                FewPairs<kType>{reinterpret_cast<const uint32_t*>(slot.w),
-                                reinterpret_cast<const uint32_t*>(slot.scales), row0 + 16 * n,
-                                unit});
+      FillTiles(
+          low[n], high[n],
+          FewPairs<kType>{reinterpret_cast<const uint32_t*>(slot.w),
+                          reinterpret_cast<const uint32_t*>(slot.scales), row0 + 16 * n, unit});
     }
     const U32x4* x = slot.x[unit / 2];
     RF_UNROLL
@@ -272,8 +274,7 @@ RF_DEVICE void SumByRegisters(const FewBlock<kType, kFragmentsM>& block, uint32_
 
 template <uint32_t kType, uint32_t kFragmentsM>
 RF_DEVICE void SumFew(const SkinnyArgs& args, const SkinnyWeight& w, uint32_t first_row,
-                      FewRange range, FewShared<kFragmentsM>& shared,
-                      FewSums<kFragmentsM>& sums) {
+                      FewRange range, FewShared<kFragmentsM>& shared, FewSums<kFragmentsM>& sums) {
   const FewBlock<kType, kFragmentsM> block = {
       args,
       w.weight,
@@ -303,8 +304,8 @@ RF_DEVICE void GemmFew(const SkinnyArgs& args) {
   FewSums<kFragmentsM> sums = {};
   const uint32_t first_row = column - w.first_column;
   switch (w.weight.type) {
-#define RF_FEW(name)                                                                   \
-  case gpu::kWeight##name:                                                             \
+#define RF_FEW(name)                                                     \
+  case gpu::kWeight##name:                                               \
     SumFew<gpu::kWeight##name>(args, w, first_row, range, shared, sums); \
     break;
     RF_FEW(Q4_0)
@@ -339,3 +340,5 @@ RF_KERNEL_RESIDENT(gemm_few_32, gpu::SkinnyArgs, 256, 2) { GemmFew<2>(args); }
 RF_KERNEL_RESIDENT(gemm_few_64, gpu::SkinnyArgs, 256, 1) { GemmFew<4>(args); }
 
 }  // namespace rocforge::port
+
+#endif  // RF_PORT_FEW_ROWS

@@ -162,6 +162,7 @@ RF_DEVICE void CopyAsync(U32x4* shared, const U32x4* from) {
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(to), "l"(from) : "memory");
 }
 RF_DEVICE void CopyWait() { asm volatile("cp.async.wait_all;" ::: "memory"); }
+#define RF_PORT_FEW_ROWS 1
 inline constexpr bool kCopiesInBackground = true;
 RF_DEVICE void CopyCommit() { asm volatile("cp.async.commit_group;" ::: "memory"); }
 template <int kGroups>

@@ -69,7 +69,8 @@
 //   CopyAsync(U32x4* shared, const U32x4* from)   16 bytes into shared memory, in the background
 //   where the device can; there for this thread after its CopyWait(), for the block after the
 //   barrier that follows. constexpr bool kCopiesInBackground: the thread does not wait at CopyAsync
-//   (NVIDIA; sim with waves of 32, so that both ways are tested). void CopyCommit()   the copies
+//   (NVIDIA; sim with waves of 32, so that both ways are tested). RF_PORT_FEW_ROWS: 1 where
+//   ops/gemm_few.gpu.cc is compiled. void CopyCommit()   the copies
 //   since the last one are a group; void CopyWaitBut<n>()   all groups but the last n are there, for
 //   this thread.
 //   void DeviceFence()           what this thread wrote before it, and what

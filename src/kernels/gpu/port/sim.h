@@ -142,6 +142,7 @@ RF_DEVICE uint32_t LoadAcquire(const uint32_t* p) { return __atomic_load_n(p, __
 RF_DEVICE void StoreRelease(uint32_t* p, uint32_t v) { __atomic_store_n(p, v, __ATOMIC_RELEASE); }
 RF_DEVICE void CopyAsync(U32x4* shared, const U32x4* from) { *shared = *from; }
 RF_DEVICE void CopyWait() {}
+#define RF_PORT_FEW_ROWS 1
 inline constexpr bool kCopiesInBackground = kWaveSize == 32;
 RF_DEVICE void CopyCommit() {}
 template <int kGroups>
