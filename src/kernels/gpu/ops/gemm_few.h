@@ -104,9 +104,9 @@ struct FewPairs {
     const uint32_t pair = scales[(row0 + row) * kStageUnits + unit];
     const uint32_t first = LookUp8(pair, pair, 0x1010);
     const uint32_t second = LookUp8(pair, pair, 0x3232);
-    if constexpr (Type::kKQuant) return {FmaPairs(low, first, second), FmaPairs(high, first, second)};
-    return {FmaPairs(low, first, 0),
-            FmaPairs(high, kType == gpu::kWeightQ6_K ? second : first, 0)};
+    if constexpr (Type::kKQuant)
+      return {FmaPairs(low, first, second), FmaPairs(high, first, second)};
+    return {FmaPairs(low, first, 0), FmaPairs(high, kType == gpu::kWeightQ6_K ? second : first, 0)};
   }
 };
 

@@ -1,6 +1,7 @@
 // y_i = x w_i^T for 9 to 64 rows of x, from packed weights (gemm_args.h: SkinnyArgs), for the types
-// that gemm_few does not know, and the end of both. A block takes 128 rows of w and a part of k. While a stage (128 columns: two units of w for each thread) is
-// decoded to f16 in shared memory and multiplied, the bits of the next are on their way.
+// that gemm_few does not know, and the end of both. A block takes 128 rows of w and a part of k.
+// While a stage (128 columns: two units of w for each thread) is decoded to f16 in shared memory
+// and multiplied, the bits of the next are on their way.
 //   Traffic: the packed weights once; x (2 bytes an element) once per 128 rows of w out of the
 //   cache; partial sums, 4 bytes, written and read once per part.
 #include "kernels/gpu/ops/gemm_epilogue.h"

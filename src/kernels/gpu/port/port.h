@@ -71,9 +71,8 @@
 //   barrier that follows. constexpr bool kCopiesInBackground: the thread does not wait at CopyAsync
 //   (NVIDIA; sim with waves of 32, so that both ways are tested). RF_PORT_FEW_ROWS: 1 where
 //   ops/gemm_few.gpu.cc is compiled. void CopyCommit()   the copies
-//   since the last one are a group; void CopyWaitBut<n>()   all groups but the last n are there, for
-//   this thread.
-//   void DeviceFence()           what this thread wrote before it, and what
+//   since the last one are a group; void CopyWaitBut<n>()   all groups but the last n are there,
+//   for this thread. void DeviceFence()           what this thread wrote before it, and what
 //   barriers and acquiring loads showed it, is seen by every thread of the device that acquires
 //   something written after it. A thread that learned (by an atomic and a barrier) that others have
 //   passed their fence, and then fences, reads what they wrote.

@@ -22,15 +22,16 @@
 // LoadTile and MultiplyTile are wave collectives.
 //   void FillTiles(TileB& low, TileB& high, F f)    operands that are made in registers, 16 rows of
 //     32 columns: f(row, word, odd), row in [0, 16), word in [0, 4), odd 0 or 1, gives as U32x2 two
-//     HalfPairs, columns c and c + 2 and columns 16 + c and 16 + c + 2 of the row, c = 4 word + odd.
-//     It is called for what this lane holds. The columns are summed in another order than they are
-//     counted: low meets a TileA with columns 0 2 4 .. 14 1 3 .. 15, high the same plus 16.
+//     HalfPairs, columns c and c + 2 and columns 16 + c and 16 + c + 2 of the row, c = 4 word +
+//     odd. It is called for what this lane holds. The columns are summed in another order than they
+//     are counted: low meets a TileA with columns 0 2 4 .. 14 1 3 .. 15, high the same plus 16.
 //
 // TileChunk is 16 bytes as one register value: arrays of it stay in registers, where copies of
 // struct U32x4 from memory to memory would not. `LoadChunk(p)`, `StoreChunk(p, v)` move one.
 //
 //   uint32_t HalfPair(low, high)  FloatToHalf of both, low in the lower half.
-//   uint32_t AddPairs(a, b), FmaPairs(a, b, c)   a + b and a b + c of both halves, rounded to nearest
+//   uint32_t AddPairs(a, b), FmaPairs(a, b, c)   a + b and a b + c of both halves, rounded to
+//   nearest
 //     even once (sim: to f32 first).
 //
 // RF_KERNEL_RESIDENT(name, Args, max_threads, n_blocks) is RF_KERNEL for kernels that want many
@@ -100,8 +101,7 @@ RF_DEVICE uint32_t FmaPairs(uint32_t a, uint32_t b, uint32_t c) {
       __builtin_elementwise_fma(BitCast<Pair>(a), BitCast<Pair>(b), BitCast<Pair>(c)));
 #else
   const auto half = [](uint32_t v) { return HalfToFloat(static_cast<uint16_t>(v)); };
-  return HalfPair(Fma(half(a), half(b), half(c)),
-                  Fma(half(a >> 16), half(b >> 16), half(c >> 16)));
+  return HalfPair(Fma(half(a), half(b), half(c)), Fma(half(a >> 16), half(b >> 16), half(c >> 16)));
 #endif
 }
 
