@@ -23,8 +23,12 @@ double WeightsOf(const MatMulCase& p) {
   for (const int64_t n : p.n_out) sum += static_cast<double>(n * p.cols);
   return sum;
 }
-// Packed bytes read, f16 written and read again.
-double BytesOf(const MatMulCase& p) { return p.weight_bytes() + 4 * WeightsOf(p); }
+// Packed bytes read; for more than a few rows f16 written and read again.
+double BytesOf(const MatMulCase& p, GemmUnit unit) {
+  const bool few =
+      p.rows <= kMaxSkinnyRows && (unit == GemmUnit::kSkinny || unit == GemmUnit::kAuto);
+  return p.weight_bytes() + (few ? 0 : 4 * WeightsOf(p));
+}
 
 // Products by the matrix unit alone.
 GpuMatMuls GemmSet(Bench& bench, int64_t tokens, GemmOptions options) {
@@ -67,7 +71,7 @@ void Single(Bench& bench, DType type, int64_t n_out, int64_t cols, int64_t token
   for (size_t i = 0; i < copies && status.ok(); ++i) status = set.Add(product);
   if (!status.ok()) return bench.Fail(name, status);
   bench.Run(name, set.size(), set.enqueue(),
-            {BytesOf(product), 2 * WeightsOf(product) * static_cast<double>(tokens)});
+            {BytesOf(product, options.unit), 2 * WeightsOf(product) * static_cast<double>(tokens)});
 }
 
 struct ModelShape {
@@ -86,7 +90,7 @@ void Model(Bench& bench, const ModelShape& m, int64_t tokens, GemmOptions option
   Work work;
   const auto add = [&](const MatMulCase& p) {
     if (status.ok()) status = set.Add(p);
-    work.bytes += BytesOf(p);
+    work.bytes += BytesOf(p, options.unit);
     work.ops += 2 * WeightsOf(p) * static_cast<double>(tokens);
   };
   constexpr DType k4 = DType::kQ4_K;

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "kernels/gpu/layout/weights.h"
+#include "kernels/gpu/port/sim/sim_driver.h"
 #include "quant/quant.h"
 #include "tests/kernels/gpu/reference_run.h"
 #include "tests/kernels/gpu/test_device.h"
@@ -338,6 +339,21 @@ TEST_P(GemmTest, Shapes) {
   // Odd rows of the output.
   ASSERT_NO_FATAL_FAILURE(Expect({{DType::kF16}, {131}, 96, 33}));
   ASSERT_NO_FATAL_FAILURE(Expect({{DType::kBF16}, {1}, 33, 12}));
+}
+
+TEST_P(GemmTest, FewRowsOnCardsWithLittleSharedMemory) {
+  if (!GetParam().starts_with("sim")) GTEST_SKIP() << "the limit is the card's";
+  // None of gemm_few's kernels; that of 32 rows alone, as on NVIDIA's consumer cards.
+  for (const uint32_t limit : {48u << 10, 99u << 10}) {
+    port::sim::SetSharedLimit(limit);
+    for (const int64_t tokens : {32, 33, 64}) {
+      GemmCase c{{DType::kQ4_K}, {151}, 512, tokens};
+      c.options.unit = GemmUnit::kSkinny;
+      Expect(c);
+    }
+    port::sim::SetSharedLimit(port::sim::kMostSharedBytes);
+    if (HasFatalFailure()) return;
+  }
 }
 
 TEST_P(GemmTest, MergedWeights) {

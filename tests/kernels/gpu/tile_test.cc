@@ -77,23 +77,31 @@ class TileTest : public ::testing::TestWithParam<std::string> {
 
 TEST_P(TileTest, ProductsOfAWave) {
   constexpr uint32_t kRows = 32;
-  const std::vector<float> values = RandomIntegers(2 * kRows * kDepth);
-  std::vector<uint16_t> in;
-  for (float v : values) in.push_back(quant::FloatToHalf(v));
-  const std::vector<float> start = RandomIntegers(kRows * kRows);
-  std::vector<uint32_t> out(2 * kRows * kRows, 0);
-  std::memcpy(out.data(), start.data(), start.size() * 4);
-  const auto kernel = modules_.Find("conformance_tile", "conformance_tile");
-  ASSERT_OK(kernel);
-  const auto block = 4 * static_cast<uint32_t>(device_->info().wave_size);
-  out = Run(*kernel, in, out, 0, {1, 1, block, false});
-  for (uint32_t m = 0; m < kRows; ++m) {
-    for (uint32_t n = 0; n < kRows; ++n) {
-      float expected = start[m * kRows + n];
-      for (uint32_t k = 0; k < kDepth; ++k)
-        expected += values[m * kDepth + k] * values[(kRows + n) * kDepth + k];
-      ASSERT_EQ(std::bit_cast<float>(out[m * kRows + n]), expected) << m << " " << n;
-      ASSERT_EQ(out[kRows * kRows + m * kRows + n], 1u) << "a lane for each sum";
+  for (const bool filled : {false, true}) {
+    SCOPED_TRACE(filled ? "operands made in registers" : "operands from shared memory");
+    const std::vector<float> values = RandomIntegers(2 * kRows * kDepth);
+    std::vector<uint16_t> in;
+    for (size_t i = 0; i < values.size(); ++i) {
+      // Even columns of 16 before odd ones in A, where B is filled.
+      const size_t from = filled && i < kRows * kDepth ? i / 16 * 16 + 2 * (i % 8) + i % 16 / 8 : i;
+      in.push_back(quant::FloatToHalf(values[from]));
+    }
+    const std::vector<float> start = RandomIntegers(kRows * kRows);
+    std::vector<uint32_t> out(2 * kRows * kRows, 0);
+    std::memcpy(out.data(), start.data(), start.size() * 4);
+    const auto kernel =
+        modules_.Find("conformance_tile", filled ? "conformance_tile_filled" : "conformance_tile");
+    ASSERT_OK(kernel);
+    const auto block = 4 * static_cast<uint32_t>(device_->info().wave_size);
+    out = Run(*kernel, in, out, 0, {1, 1, block, false});
+    for (uint32_t m = 0; m < kRows; ++m) {
+      for (uint32_t n = 0; n < kRows; ++n) {
+        float expected = start[m * kRows + n];
+        for (uint32_t k = 0; k < kDepth; ++k)
+          expected += values[m * kDepth + k] * values[(kRows + n) * kDepth + k];
+        ASSERT_EQ(std::bit_cast<float>(out[m * kRows + n]), expected) << m << " " << n;
+        ASSERT_EQ(out[kRows * kRows + m * kRows + n], 1u) << "a lane for each sum";
+      }
     }
   }
 }

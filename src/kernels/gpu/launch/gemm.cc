@@ -409,7 +409,7 @@ Status Gemm::MultiplyFew(const Stream& stream, GemmArgs args, const SkinnyConfig
   const bool small = args.n_rows <= 32;
   LaunchShape shape{column / kGemmColumns, finish.n_parts, kThreads, false, 0, overlap};
   if (config.direct) shape.shared_bytes = small ? few_shared_32 : few_shared_64;
-  const Kernel& kernel = config.direct ? (small ? kernels.few_32 : kernels.few_64)
+  const Kernel& kernel = config.direct ? *(small ? kernels.few_32 : kernels.few_64)
                                        : (small ? kernels.skinny_32 : kernels.skinny_64);
   ROCFORGE_RETURN_IF_ERROR(stream.Launch(kernel, shape, &few));
   const auto columns = static_cast<uint64_t>(args.glu != 0 ? args.n_out[0] : column);
@@ -449,7 +449,7 @@ Status Gemm::Enqueue(const Stream& stream, const StepShape& shape) const {
   SkinnyConfig config;
   if (few)
     config = ChooseSkinny({product.weight, product.n_weights}, sizes.n_k_tiles(), multiprocessors);
-  config.direct = config.direct && kernels.has_few;
+  config.direct &= (n_rows <= 32 ? kernels.few_32 : kernels.few_64).has_value();
   if (wanted_parts != 0) config.parts = wanted_parts;
   ROCFORGE_RETURN_IF_ERROR(Prepare(stream, static_cast<uint32_t>(n_rows), args, config.direct));
   ROCFORGE_RETURN_IF_ERROR(few ? MultiplyFew(stream, args, config)

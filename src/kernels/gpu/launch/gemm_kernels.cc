@@ -31,8 +31,15 @@ Result<GemmKernel> FindUnit(const BindContext& context, const char* name, bool g
 }
 
 // AMD's objects have no gemm_few (RF_PORT_FEW_ROWS), and a file without kernels is not worth
-// loading.
-bool HasFew(const BindContext& context) { return !context.modules->target().starts_with("gfx"); }
+// loading. A block of NVIDIA's consumer cards may take 99 KiB of shared memory: none for 64 rows.
+Result<std::optional<Kernel>> FindFew(const BindContext& context, uint32_t rows) {
+  if (context.modules->target().starts_with("gfx")) return std::optional<Kernel>();
+  ROCFORGE_ASSIGN_OR_RETURN(const Kernel kernel,
+                            context.modules->Find("gemm_few", Format("gemm_few_{}", rows)));
+  if (!AllowShared(*context.device, kernel, FewSharedBytes(rows)).ok())
+    return std::optional<Kernel>();
+  return std::optional<Kernel>(kernel);
+}
 
 }  // namespace
 
@@ -47,13 +54,8 @@ Result<GemmKernels> FindGemmKernels(const BindContext& context, bool glu, bool e
   ROCFORGE_ASSIGN_OR_RETURN(k.skinny_32, modules.Find("gemm_skinny", "gemm_skinny_32"));
   ROCFORGE_ASSIGN_OR_RETURN(k.skinny_64, modules.Find("gemm_skinny", "gemm_skinny_64"));
   ROCFORGE_ASSIGN_OR_RETURN(k.skinny_finish, modules.Find("gemm_skinny", "gemm_skinny_finish"));
-  k.has_few = HasFew(context);
-  if (k.has_few) {
-    ROCFORGE_ASSIGN_OR_RETURN(k.few_32, modules.Find("gemm_few", "gemm_few_32"));
-    ROCFORGE_ASSIGN_OR_RETURN(k.few_64, modules.Find("gemm_few", "gemm_few_64"));
-    ROCFORGE_RETURN_IF_ERROR(AllowShared(*context.device, k.few_32, FewSharedBytes(32)));
-    ROCFORGE_RETURN_IF_ERROR(AllowShared(*context.device, k.few_64, FewSharedBytes(64)));
-  }
+  ROCFORGE_ASSIGN_OR_RETURN(k.few_32, FindFew(context, 32));
+  ROCFORGE_ASSIGN_OR_RETURN(k.few_64, FindFew(context, 64));
   ROCFORGE_ASSIGN_OR_RETURN(k.magnitude, modules.Find("unpack", "weight_magnitude"));
   ROCFORGE_ASSIGN_OR_RETURN(k.magnitude_join, modules.Find("unpack", "weight_magnitude_join"));
   ROCFORGE_ASSIGN_OR_RETURN(k.glu, modules.Find("elementwise", "elementwise_glu"));

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "kernels/gpu/launch/launchers.h"
@@ -25,8 +26,7 @@ struct GemmKernel {
 struct GemmKernels {
   Kernel pack_rows, group_rows, unpack, magnitude, magnitude_join, glu;
   Kernel skinny_32, skinny_64, skinny_finish;
-  bool has_few = false;
-  Kernel few_32, few_64;
+  std::optional<Kernel> few_32, few_64;  // what the target's code has and the device can hold
   GemmKernel tile, warpgroup, wide;
 };
 

@@ -48,6 +48,58 @@ RF_KERNEL(conformance_tile, ConformanceArgs, 256) {
   }
 }
 
+namespace {
+
+// For FillTiles: 16 rows of 32 columns of B [32, 64], f16 row after row.
+struct FilledRows {
+  const uint32_t* in;  // two columns a word
+  uint32_t row0;
+  uint32_t column0;
+
+  RF_MEMBER uint32_t Half(uint32_t row, uint32_t column) const {
+    const uint32_t at = (row0 + row) * 64 + column0 + column;
+    return in[at / 2] >> (16 * (at % 2)) & 0xFFFF;
+  }
+  RF_MEMBER U32x2 operator()(uint32_t row, uint32_t word, uint32_t odd) const {
+    const uint32_t c = 4 * word + odd;
+    return {Half(row, c) | Half(row, c + 2) << 16, Half(row, c + 16) | Half(row, c + 18) << 16};
+  }
+};
+
+}  // namespace
+
+// As conformance_tile, with B's operands made in registers: columns 0 2 .. 14 1 3 .. 15 of A's 16.
+RF_KERNEL(conformance_tile_filled, ConformanceArgs, 256) {
+  TileTest& shared = SharedBlock<TileTest>();
+  const U32x4* in = reinterpret_cast<const U32x4*>(args.in);
+  for (uint32_t i = ThreadId(); i < kTestRows * kTileRowChunks; i += BlockDim()) {
+    StoreChunk(shared.a + SwizzledChunk(i / kTileRowChunks, i % kTileRowChunks), LoadChunk(in + i));
+  }
+  BlockBarrier();
+  const uint32_t row = WaveId() / 2 * 16;
+  const uint32_t column = WaveId() % 2 * 16;
+  TileSum sum;
+  RF_UNROLL
+  for (uint32_t i = 0; i < kTileValues; ++i) {
+    sum.v[i] = BitCast<float>(args.out[(row + TileRow(i)) * kTestRows + column + TileColumn(i)]);
+  }
+  for (uint32_t chunk = 0; chunk < kTileRowChunks; chunk += 4) {
+    TileA a;
+    TileB low, high;
+    FillTiles(low, high, FilledRows{args.in + kTestRows * 32, column, 8 * chunk});
+    LoadTile(a, shared.a, row, chunk);
+    MultiplyTile(sum, a, low);
+    LoadTile(a, shared.a, row, chunk + 2);
+    MultiplyTile(sum, a, high);
+  }
+  RF_UNROLL
+  for (uint32_t i = 0; i < kTileValues; ++i) {
+    const uint32_t at = (row + TileRow(i)) * kTestRows + column + TileColumn(i);
+    args.out[at] = BitCast<uint32_t>(sum.v[i]);
+    AtomicAdd(args.out + kTestRows * kTestRows + at, 1u);
+  }
+}
+
 #if RF_PORT_WARPGROUP
 namespace {
 

@@ -1,6 +1,7 @@
 #include "kernels/gpu/port/sim/sim_driver.h"
 
 #include <unistd.h>
+#include <atomic>
 
 #include <chrono>
 #include <cstdio>
@@ -49,6 +50,7 @@ struct SimGraph {
 };
 
 thread_local Status last_launch_error;
+std::atomic<uint32_t> shared_limit = kMostSharedBytes;
 
 SimStream& Stream(Handle stream) { return *static_cast<SimStream*>(stream); }
 void* HostPointer(DevicePtr p) { return reinterpret_cast<void*>(static_cast<uintptr_t>(p)); }
@@ -238,10 +240,14 @@ void FillLaunches(gpu::Api& api) {
     return 0;
   };
   api.module_unload = [](Handle) { return 0; };
-  api.allow_shared = [](Handle, int) { return 0; };
+  api.allow_shared = [](Handle, int bytes) {
+    return static_cast<uint32_t>(bytes) > shared_limit ? kErrorInvalidValue : 0;
+  };
   api.launch = [](Handle f, unsigned gx, unsigned gy, unsigned, unsigned bx, unsigned, unsigned,
-                  unsigned, Handle s, void** args,
-                  void**) { return EnqueueKernel(f, {gx, gy, bx, false}, s, args); };
+                  unsigned shared, Handle s, void** args, void**) {
+    if (shared > shared_limit) return kErrorInvalidValue;
+    return EnqueueKernel(f, {gx, gy, bx, false}, s, args);
+  };
   api.launch_cooperative = [](Handle f, unsigned gx, unsigned gy, unsigned, unsigned bx, unsigned,
                               unsigned, unsigned, Handle s, void** args) {
     return EnqueueKernel(f, {gx, gy, bx, true}, s, args);
@@ -312,6 +318,8 @@ std::shared_ptr<const gpu::Driver> SimDriver(uint32_t wave_size) {
   return gpu::Driver::FromTable(gpu::Vendor::kSim, wave_size == 32 ? "sim32" : "sim64",
                                 wave_size == 32 ? MakeApi<32>() : MakeApi<64>());
 }
+
+void SetSharedLimit(uint32_t bytes) { shared_limit = bytes; }
 
 const Status& LastLaunchError() { return last_launch_error; }
 

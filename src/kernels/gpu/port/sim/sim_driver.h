@@ -15,6 +15,11 @@ namespace rocforge::port::sim {
 // those that were linked into the program.
 std::shared_ptr<const gpu::Driver> SimDriver(uint32_t wave_size);
 
+// What a block's SharedLarge may take from now on, on every device; all that SharedLarge can give
+// at first.
+void SetSharedLimit(uint32_t bytes);
+inline constexpr uint32_t kMostSharedBytes = 224 << 10;
+
 // Why the last launch in this thread failed; its error code is all that the table can carry.
 const Status& LastLaunchError();
 
