@@ -84,9 +84,9 @@ template Option Command::AddOption(const std::string&, std::vector<int64_t>&,
                                    const std::string&) const;
 
 Option Command::AddOptionFunction(const std::string& names,
-                                  std::function<void(const std::string& text)> take,
+                                  const std::function<void(const std::string& text)>& take,
                                   const std::string& about) const {
-  return Option(app_->add_option_function<std::string>(names, std::move(take), about));
+  return Option(app_->add_option_function<std::string>(names, take, about));
 }
 
 Option Command::Find(const std::string& name) const { return Option(app_->get_option(name)); }

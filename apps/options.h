@@ -67,7 +67,7 @@ class Command {
   Option AddOption(const std::string& names, T& value, const std::string& about) const;
   // Calls `take` with the text, once the command line is known to be right.
   Option AddOptionFunction(const std::string& names,
-                           std::function<void(const std::string& text)> take,
+                           const std::function<void(const std::string& text)>& take,
                            const std::string& about) const;
   Option Find(const std::string& name) const;  // an option that was added
 

@@ -80,7 +80,9 @@ std::string Machine::Line() const {
     if (name == "threads") {
       text += Format("{} thread{}", value, value == "1" ? "" : "s");
     } else if (name == "kv type" || name == "batch") {
-      text += name + " " + value;
+      text += name;
+      text += " ";
+      text += value;
     } else {
       text += EscapeForTerminal(value, 80);
     }

@@ -28,7 +28,7 @@ std::string CheckNumber(const std::string& text, double least, double most) {
 
 // A threshold in percent.
 void AddPercent(Command command, const char* name, const char* about,
-                std::vector<double*> fractions) {
+                const std::vector<double*>& fractions) {
   command
       .AddOptionFunction(
           name,

@@ -106,7 +106,7 @@ class Decode final : public bench::PreparedOp {
 
 void AddCases(const std::string& model, const SharedTokenizer& tokenizer, const char* text_name,
               const SharedText& text, Suite* suite) {
-  const auto add = [&](const char* direction, auto prepare) {
+  const auto add = [&](const char* direction, const auto& prepare) {
     BenchCase c;
     c.name = Format("{} {} {}", model, direction, text_name);
     c.about = {{"model", model},
