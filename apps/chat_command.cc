@@ -9,7 +9,7 @@
 #include "apps/engine_options.h"
 #include "apps/sampling_options.h"
 #include "apps/table.h"
-#include "apps/terminal.h"
+#include "apps/terminal/terminal.h"
 #include "base/format.h"
 
 namespace rocforge::apps {

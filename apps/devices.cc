@@ -9,9 +9,9 @@
 
 #include "apps/command.h"
 #include "apps/devices_measure.h"
-#include "apps/interrupt.h"
-#include "apps/model_path.h"
 #include "apps/output.h"
+#include "apps/pull/model_path.h"
+#include "apps/terminal/interrupt.h"
 #include "base/cpu_info.h"
 #include "base/format.h"
 #include "base/thread_pool.h"

@@ -3,9 +3,9 @@
 #include <cstdio>
 #include <utility>
 
-#include "apps/interrupt.h"
-#include "apps/progress.h"
 #include "apps/table.h"
+#include "apps/terminal/interrupt.h"
+#include "apps/terminal/progress.h"
 #include "base/format.h"
 #include "device/gpu/discovery.h"
 #include "engine/gpu_device.h"

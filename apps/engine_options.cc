@@ -8,8 +8,8 @@
 #include <limits>
 #include <utility>
 
-#include "apps/model_path.h"
-#include "apps/progress.h"
+#include "apps/pull/model_path.h"
+#include "apps/terminal/progress.h"
 #include "base/format.h"
 #include "kernels/gpu/tune/tuning_file.h"
 

@@ -5,9 +5,9 @@
 #include <memory>
 
 #include "apps/command.h"
-#include "apps/model_path.h"
 #include "apps/output.h"
-#include "apps/terminal.h"
+#include "apps/pull/model_path.h"
+#include "apps/terminal/terminal.h"
 #include "base/format.h"
 
 namespace rocforge::apps {

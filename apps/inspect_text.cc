@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "apps/inspect.h"
-#include "apps/terminal.h"
+#include "apps/terminal/terminal.h"
 #include "base/format.h"
 
 namespace rocforge::apps {

@@ -8,9 +8,9 @@
 
 #include "apps/command.h"
 #include "apps/inspect.h"
-#include "apps/model_path.h"
 #include "apps/pull/cache.h"
 #include "apps/pull/catalog.h"
+#include "apps/pull/model_path.h"
 #include "base/format.h"
 #include "gguf/reader.h"
 

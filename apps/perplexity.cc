@@ -14,9 +14,9 @@
 
 #include "apps/command.h"
 #include "apps/engine_options.h"
-#include "apps/interrupt.h"
 #include "apps/output.h"
-#include "apps/progress.h"
+#include "apps/terminal/interrupt.h"
+#include "apps/terminal/progress.h"
 #include "base/format.h"
 #include "base/log.h"
 #include "base/thread_pool.h"

@@ -11,11 +11,11 @@
 
 #include "apps/command.h"
 #include "apps/engine_options.h"
-#include "apps/model_path.h"
 #include "apps/output.h"
 #include "apps/plan_cost.h"
+#include "apps/pull/model_path.h"
 #include "apps/table.h"
-#include "apps/terminal.h"
+#include "apps/terminal/terminal.h"
 #include "base/format.h"
 #include "base/thread_pool.h"
 #include "graph/plan.h"

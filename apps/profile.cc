@@ -8,14 +8,14 @@
 #include "apps/command.h"
 #include "apps/devices_measure.h"
 #include "apps/engine_options.h"
-#include "apps/interrupt.h"
-#include "apps/model_path.h"
 #include "apps/output.h"
 #include "apps/profile/html.h"
 #include "apps/profile/measure.h"
 #include "apps/profile/summary.h"
 #include "apps/profile/trace.h"
-#include "apps/progress.h"
+#include "apps/pull/model_path.h"
+#include "apps/terminal/interrupt.h"
+#include "apps/terminal/progress.h"
 #include "base/format.h"
 
 namespace rocforge::apps {

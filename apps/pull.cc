@@ -5,11 +5,11 @@
 #include <string>
 
 #include "apps/command.h"
-#include "apps/interrupt.h"
 #include "apps/pull/catalog.h"
 #include "apps/pull/catalog_pull.h"
 #include "apps/pull/hub_name.h"
 #include "apps/pull/hub_pull.h"
+#include "apps/terminal/interrupt.h"
 #include "base/format.h"
 
 namespace rocforge::apps {

@@ -5,8 +5,8 @@
 
 #include <cstdio>
 
-#include "apps/model_path.h"
-#include "apps/terminal.h"
+#include "apps/pull/model_path.h"
+#include "apps/terminal/terminal.h"
 #include "base/format.h"
 #include "prof/memory_bandwidth.h"
 

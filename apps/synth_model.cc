@@ -10,8 +10,8 @@
 #include <utility>
 #include <vector>
 
-#include "apps/interrupt.h"
-#include "apps/progress.h"
+#include "apps/terminal/interrupt.h"
+#include "apps/terminal/progress.h"
 #include "base/format.h"
 #include "base/thread_pool.h"
 #include "gguf/writer.h"

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 
-#include "apps/terminal.h"
+#include "apps/terminal/terminal.h"
 
 namespace rocforge::apps {
 

@@ -8,8 +8,8 @@
 
 #include "apps/command.h"
 #include "apps/engine_options.h"
-#include "apps/model_path.h"
 #include "apps/output.h"
+#include "apps/pull/model_path.h"
 #include "base/format.h"
 #include "gguf/reader.h"
 #include "text/chat/chat_template.h"

@@ -8,11 +8,11 @@
 #include <utility>
 #include <vector>
 
-#include "apps/c_escapes.h"
 #include "apps/command.h"
 #include "apps/engine_options.h"
-#include "apps/model_path.h"
 #include "apps/output.h"
+#include "apps/pull/model_path.h"
+#include "apps/terminal/c_escapes.h"
 #include "base/format.h"
 #include "gguf/reader.h"
 #include "text/tokenizer/tokenizer.h"

@@ -11,10 +11,10 @@
 
 #include "apps/command.h"
 #include "apps/engine_options.h"
-#include "apps/interrupt.h"
 #include "apps/output.h"
-#include "apps/progress.h"
 #include "apps/table.h"
+#include "apps/terminal/interrupt.h"
+#include "apps/terminal/progress.h"
 #include "base/format.h"
 #include "engine/tune.h"
 #include "kernels/gpu/tune/tuning_file.h"

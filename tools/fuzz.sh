@@ -13,37 +13,19 @@ if ! [[ $seconds =~ ^[1-9][0-9]*$ ]]; then
   echo "usage: tools/fuzz.sh [SECONDS_PER_TARGET] [TARGET...]" >&2
   exit 2
 fi
-build=${ROCFORGE_FUZZ_BUILD:-build/fuzz}
+build=${ROCFORGE_FUZZ_BUILD:-build/asan-ubsan}
 
-# The first clang++ that can link a libFuzzer program with both sanitizers.
-find_clang() {
-  local dir candidate
-  dir=$(mktemp -d)
-  echo 'extern "C" int LLVMFuzzerTestOneInput(const unsigned char*, unsigned long) { return 0; }' >"$dir/probe.cc"
-  for candidate in ${ROCFORGE_FUZZ_CXX:-clang++-19 clang++-20 clang++-21 clang++-18 clang++-17 clang++-16 clang++}; do
-    if command -v "$candidate" >/dev/null &&
-      "$candidate" -std=c++20 -fsanitize=fuzzer,address,undefined "$dir/probe.cc" -o "$dir/probe" 2>/dev/null; then
-      rm -rf "$dir"
-      echo "$candidate"
-      return 0
-    fi
-  done
-  rm -rf "$dir"
-  return 1
-}
-
-if ! cxx=$(find_clang); then
+if ! cxx=$(tools/sanitizer_clang); then
   echo "SKIPPED: fuzzing needs a clang++ with libFuzzer (Debian: clang-19 and libclang-rt-19-dev); none found" >&2
   [[ ${ROCFORGE_FUZZ_REQUIRED:-0} == 1 ]] && exit 1
   exit 0
 fi
-cc=${cxx/clang++/clang}
 # Readable stacks where the symbolizer of that clang is installed.
 if symbolizer=$(command -v "${cxx/clang++/llvm-symbolizer}"); then
   export ASAN_SYMBOLIZER_PATH=$symbolizer
 fi
 
-cmake --preset fuzz -B "$build" -DCMAKE_CXX_COMPILER="$cxx" -DCMAKE_C_COMPILER="$cc" >/dev/null
+cmake --preset asan-ubsan -B "$build" -DROCFORGE_TESTS=ON -DCMAKE_CXX_COMPILER="$cxx" -DCMAKE_C_COMPILER="${cxx/clang++/clang}" >/dev/null
 if [[ $# -gt 0 ]]; then wanted=("${@/%/_fuzz}"); else wanted=(fuzzers); fi
 cmake --build "$build" --target "${wanted[@]}" -- ${ROCFORGE_FUZZ_JOBS:+-j"$ROCFORGE_FUZZ_JOBS"}
 

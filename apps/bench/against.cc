@@ -15,10 +15,10 @@
 #include <utility>
 
 #include "apps/bench/report.h"
-#include "apps/interrupt.h"
 #include "apps/output.h"
-#include "apps/progress.h"
 #include "apps/table.h"
+#include "apps/terminal/interrupt.h"
+#include "apps/terminal/progress.h"
 #include "base/format.h"
 #include "prof/statistics.h"
 

@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <utility>
 
-#include "apps/model_path.h"
+#include "apps/pull/model_path.h"
 #include "apps/synth_model.h"
 #include "base/format.h"
 

@@ -4,7 +4,7 @@
 
 #include "apps/bench/suite.h"
 #include "apps/devices_measure.h"
-#include "apps/model_path.h"
+#include "apps/pull/model_path.h"
 #include "base/format.h"
 #include "base/log.h"
 #include "bench/kernels/data.h"

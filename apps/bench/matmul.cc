@@ -10,7 +10,7 @@
 #include "apps/bench/suite.h"
 #include "apps/bench/suites.h"
 #include "apps/engine_options.h"
-#include "apps/model_path.h"
+#include "apps/pull/model_path.h"
 #include "base/format.h"
 #include "gguf/reader.h"
 #include "graph/plan.h"

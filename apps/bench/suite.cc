@@ -11,9 +11,9 @@
 #include "apps/bench/against.h"
 #include "apps/bench/report.h"
 #include "apps/exit_code.h"
-#include "apps/interrupt.h"
 #include "apps/output.h"
-#include "apps/progress.h"
+#include "apps/terminal/interrupt.h"
+#include "apps/terminal/progress.h"
 #include "base/format.h"
 
 namespace rocforge::apps {

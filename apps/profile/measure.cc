@@ -11,8 +11,8 @@
 #include <utility>
 
 #include "apps/engine_options.h"
-#include "apps/interrupt.h"
 #include "apps/plan_cost.h"
+#include "apps/terminal/interrupt.h"
 #include "base/format.h"
 #include "prof/kernel_timer.h"
 #include "sample/sampler.h"

@@ -15,7 +15,7 @@
 #include <system_error>
 #include <utility>
 
-#include "apps/model_path.h"
+#include "apps/pull/model_path.h"
 #include "apps/pull/split_name.h"
 #include "base/format.h"
 

@@ -6,10 +6,10 @@
 #include <utility>
 #include <vector>
 
-#include "apps/interrupt.h"
-#include "apps/progress.h"
 #include "apps/pull/process.h"
 #include "apps/pull/sha256.h"
+#include "apps/terminal/interrupt.h"
+#include "apps/terminal/progress.h"
 #include "base/format.h"
 
 namespace rocforge::apps {

@@ -13,9 +13,9 @@
 #include <string_view>
 #include <thread>
 
-#include "apps/interrupt.h"
 #include "apps/pull/cache.h"
 #include "apps/pull/sha256.h"
+#include "apps/terminal/interrupt.h"
 #include "base/format.h"
 
 namespace rocforge::apps {

@@ -10,7 +10,7 @@
 #include <charconv>
 #include <utility>
 
-#include "apps/interrupt.h"
+#include "apps/terminal/interrupt.h"
 #include "base/format.h"
 
 namespace rocforge::apps {

@@ -7,11 +7,11 @@
 #include <utility>
 #include <vector>
 
-#include "apps/interrupt.h"
-#include "apps/model_path.h"
-#include "apps/progress.h"
+#include "apps/pull/model_path.h"
 #include "apps/pull/sha256.h"
 #include "apps/pull/split_name.h"
+#include "apps/terminal/interrupt.h"
+#include "apps/terminal/progress.h"
 #include "base/format.h"
 
 namespace rocforge::apps {

@@ -5,14 +5,14 @@ namespace rocforge::text::chat {
 
 // clang-format off
 const char* const kJinjaVariables[] = {
-    "{}",
-    "{\"xs\": [1, 2, 3], \"m\": [{\"role\": \"system\", \"content\": \"Be brief.\"}, {\"role"
+    ("{}"),
+    ("{\"xs\": [1, 2, 3], \"m\": [{\"role\": \"system\", \"content\": \"Be brief.\"}, {\"role"
      "\": \"user\", \"content\": \"Hi\"}, {\"role\": \"assistant\", \"content\": \"Hello\", \""
      "tool_calls\": [{\"id\": \"c1\", \"function\": {\"name\": \"f\", \"arguments\": {\"a\": 1"
      ", \"b\": [1.5, null, true]}}}]}, {\"role\": \"user\", \"content\": \"Bye\"}], \"d\": {\""
-     "b\": 2, \"a\": 1, \"C\": 3}, \"e\": []}",
-    "{\"q\": 5}",
-    "{\"messages\": [{\"role\": \"system\", \"content\": \"Be brief.\"}, {\"role\": \"user\","
+     "b\": 2, \"a\": 1, \"C\": 3}, \"e\": []}"),
+    ("{\"q\": 5}"),
+    ("{\"messages\": [{\"role\": \"system\", \"content\": \"Be brief.\"}, {\"role\": \"user\","
      " \"content\": \"Hi\"}, {\"role\": \"assistant\", \"content\": \"Hello\", \"tool_calls\":"
      " [{\"id\": \"c1\", \"function\": {\"name\": \"f\", \"arguments\": {\"a\": 1, \"b\": [1.5"
      ", null, true]}}}]}, {\"role\": \"user\", \"content\": \"Bye\"}], \"tools\": [{\"type\": "
@@ -20,13 +20,13 @@ const char* const kJinjaVariables[] = {
      "\303\237e \\\"x\\\" <b>\", \"parameters\": {\"type\": \"object\", \"properties\": {\"cit"
      "y\": {\"type\": \"string\", \"enum\": [\"a\", \"b\"]}, \"n\": {\"type\": \"integer\", \""
      "default\": 3}}, \"required\": [\"city\"]}}}], \"bos_token\": \"<s>\", \"eos_token\": \"<"
-     "/s>\", \"add_generation_prompt\": true}",
-    "{\"a\": 1.0, \"b\": 1e+100, \"c\": 12345678901234567890, \"d\": -9223372036854775808, \""
-     "e\": 0.1, \"f\": 1e-07, \"g\": [1.0, 1e+100, 12345678901234567890, -0.0, 1e-05]}",
-    "{\"d\": {\"a b\": 1, \"1\": 2, \"\": 3, \"\303\251\": 4}}",
-    "{\"x\": {\"y\": {}}}",
-    "{\"x\": {\"class\": 1, \"if\": 2, \"not\": 3, \"is\": 4}}",
-    "{\"x\": {\"__foo__\": 1, \"_a\": 2}}",
+     "/s>\", \"add_generation_prompt\": true}"),
+    ("{\"a\": 1.0, \"b\": 1e+100, \"c\": 12345678901234567890, \"d\": -9223372036854775808, \""
+     "e\": 0.1, \"f\": 1e-07, \"g\": [1.0, 1e+100, 12345678901234567890, -0.0, 1e-05]}"),
+    ("{\"d\": {\"a b\": 1, \"1\": 2, \"\": 3, \"\303\251\": 4}}"),
+    ("{\"x\": {\"y\": {}}}"),
+    ("{\"x\": {\"class\": 1, \"if\": 2, \"not\": 3, \"is\": 4}}"),
+    ("{\"x\": {\"__foo__\": 1, \"_a\": 2}}"),
 };
 
 const JinjaCase kJinjaCases[] = {

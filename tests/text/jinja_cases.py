@@ -543,7 +543,7 @@ namespace rocforge::text::chat {{
 
 // clang-format off
 const char* const kJinjaVariables[] = {{
-{chr(10).join("    " + literal(v) + "," for v in variables)}
+{chr(10).join(f"    ({literal(v)})," for v in variables)}
 }};
 
 const JinjaCase kJinjaCases[] = {{

@@ -1,9 +1,9 @@
-#include "apps/line_buffer.h"
+#include "apps/terminal/line_buffer.h"
 
 #include <random>
 #include <string>
 
-#include "apps/terminal.h"
+#include "apps/terminal/terminal.h"
 #include "tests/testing.h"
 
 namespace rocforge::apps {

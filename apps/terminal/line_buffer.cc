@@ -1,9 +1,9 @@
-#include "apps/line_buffer.h"
+#include "apps/terminal/line_buffer.h"
 
 #include <algorithm>
 #include <utility>
 
-#include "apps/terminal.h"
+#include "apps/terminal/terminal.h"
 
 namespace rocforge::apps {
 namespace {

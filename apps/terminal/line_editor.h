@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "apps/keys.h"
-#include "apps/line_buffer.h"
+#include "apps/terminal/keys.h"
+#include "apps/terminal/line_buffer.h"
 
 namespace rocforge::apps {
 

@@ -1,11 +1,11 @@
-#include "apps/progress.h"
+#include "apps/terminal/progress.h"
 
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <utility>
 
-#include "apps/terminal.h"
+#include "apps/terminal/terminal.h"
 #include "base/format.h"
 
 namespace rocforge::apps {

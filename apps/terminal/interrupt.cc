@@ -1,4 +1,4 @@
-#include "apps/interrupt.h"
+#include "apps/terminal/interrupt.h"
 
 #include <csignal>
 

@@ -1,4 +1,4 @@
-#include "apps/model_path.h"
+#include "apps/pull/model_path.h"
 
 #include <cstdlib>
 #include <filesystem>

@@ -1,9 +1,9 @@
-#include "apps/keys.h"
+#include "apps/terminal/keys.h"
 
 #include <string>
 #include <vector>
 
-#include "apps/line_editor.h"
+#include "apps/terminal/line_editor.h"
 #include "tests/testing.h"
 
 namespace rocforge::apps {

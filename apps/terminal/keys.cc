@@ -1,8 +1,8 @@
-#include "apps/keys.h"
+#include "apps/terminal/keys.h"
 
 #include <utility>
 
-#include "apps/terminal.h"
+#include "apps/terminal/terminal.h"
 
 namespace rocforge::apps {
 namespace {

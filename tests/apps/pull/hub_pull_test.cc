@@ -10,7 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/pull/sha256.h"
-#include "tests/apps/local_server.h"
+#include "tests/apps/pull/local_server.h"
 #include "tests/testing.h"
 
 namespace rocforge::apps {

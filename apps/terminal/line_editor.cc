@@ -1,4 +1,4 @@
-#include "apps/line_editor.h"
+#include "apps/terminal/line_editor.h"
 
 #include <poll.h>
 #include <termios.h>
@@ -8,8 +8,8 @@
 #include <cstdio>
 #include <utility>
 
-#include "apps/interrupt.h"
-#include "apps/terminal.h"
+#include "apps/terminal/interrupt.h"
+#include "apps/terminal/terminal.h"
 #include "base/format.h"
 
 namespace rocforge::apps {

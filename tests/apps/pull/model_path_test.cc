@@ -1,4 +1,4 @@
-#include "apps/model_path.h"
+#include "apps/pull/model_path.h"
 
 #include <gtest/gtest.h>
 

@@ -8,7 +8,7 @@
 #include <random>
 
 #include "apps/pull/sha256.h"
-#include "tests/apps/local_server.h"
+#include "tests/apps/pull/local_server.h"
 #include "tests/testing.h"
 
 namespace rocforge::apps {
@@ -290,8 +290,8 @@ TEST_F(DownloadTest, ErrorStatuses) {
                                               {403, StatusCode::kFailedPrecondition},
                                               {400, StatusCode::kUnavailable}};
   for (const auto& [code, expected] : cases) {
-    LocalServer server([code = code](const ServedRequest&, Connection& c) {
-      c.Respond(code, {}, "<html>an error page</html>");
+    LocalServer server([status = code](const ServedRequest&, Connection& c) {
+      c.Respond(status, {}, "<html>an error page</html>");
     });
     EXPECT_EQ(Run(server).code(), expected) << code;
     EXPECT_EQ(server.requests().size(), 1u) << code << " must not be tried again";

@@ -1,4 +1,4 @@
-#include "tests/apps/local_server.h"
+#include "tests/apps/pull/local_server.h"
 
 #include <arpa/inet.h>
 #include <gtest/gtest.h>

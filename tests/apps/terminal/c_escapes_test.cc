@@ -1,4 +1,4 @@
-#include "apps/c_escapes.h"
+#include "apps/terminal/c_escapes.h"
 
 #include <gtest/gtest.h>
 
