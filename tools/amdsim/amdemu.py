@@ -19,6 +19,8 @@ def _mend(emu):
     _add_swizzle(emu)
     _add_row_xmask(emu)
     _merge_half_loads(emu)
+    _negate_sub_dwords(emu)
+    _keep_high_registers(emu)
 
 
 def _replace(emu, name, new):
@@ -114,6 +116,49 @@ def _merge_half_loads(emu):
             return old(inst, ctx)
 
     _replace(emu, "_compile_mem_op", compile_mem_op)
+
+
+def _negate_sub_dwords(emu):
+    """Sub-dword operands of float instructions can be taken by magnitude and negated (CDNA3 ISA, microcode format "SDWA":
+    SRC0_ABS, SRC0_NEG, SRC1_ABS, SRC1_NEG). The emulator left both away: v_cvt_f32_f16_sdwa v0, -v1 src0_sel:WORD_1 gave +x."""
+    old = emu._compile_sdwa
+
+    def compile_sdwa(inst, ctx):
+        select, calls = emu._sdwa_select, []
+        bits = inst.canonical_op_bits
+
+        def sdwa_select(val, sel, sext):  # of operand 0, then of operand 1
+            operand = len(calls)
+            calls.append(operand)
+            flag = lambda name: emu._iattr(inst, f"src{operand}_{name}")  # noqa: E731
+            width = bits[f"s{operand}"]
+            return emu._apply_src_mods(select(val, sel, sext), 0, flag("abs"), flag("neg"), 16 if width == 16 else 32)
+
+        with base.swapped(emu, "_sdwa_select", sdwa_select):
+            return old(inst, ctx)
+
+    _replace(emu, "_compile_sdwa", compile_sdwa)
+
+
+def _keep_high_registers(emu):
+    """v128 to v255 of 16-bit instructions are registers on CDNA3 as in all others (CDNA3 ISA, microcode formats VOP1, VOP2 and
+    VOPC); only RDNA3 and RDNA4 name the high halves of v0 to v127 by them. The emulator took them for high halves on CDNA3 too:
+    v_cvt_f16_f32 v137, v1 changed v9."""
+    cdna = {kind for kind in emu._INST_HANDLERS if kind.__module__ == emu.irc.__name__}
+    number, never = emu._c, 1 << 30
+
+    def without_halves(old):
+        def compile_inst(inst, ctx, **modifiers):
+            if not any(kind in cdna for kind in type(inst).__mro__) or 16 not in inst.canonical_op_bits.values():
+                return old(inst, ctx, **modifiers)
+            # The first register of the halves, and the same as an operand.
+            with base.swapped(emu, "_c", lambda value, *dtype: number(never if value in (128, 384) else value, *dtype)):
+                return old(inst, ctx, **modifiers)
+
+        return compile_inst
+
+    for name in ("_compile_vop12", "_compile_vopc"):
+        _replace(emu, name, without_halves(getattr(emu, name)))
 
 
 base.mend = _mend
