@@ -111,7 +111,7 @@ void PrintGpu(const Gpu& g) {
   std::printf("  %-10s  %s (%s), %d %s, waves of %d%s\n", g.name.c_str(),
               EscapeForTerminal(info.name).c_str(), info.architecture.c_str(), info.multiprocessors,
               g.vendor == gpu::Vendor::kAmd ? "compute units" : "multiprocessors", info.wave_size,
-              info.integrated ? ", integrated" : "");
+              info.integrated ? ", integrated: weights are not copied" : "");
   std::printf(
       "              memory %s, %s free; L2 cache %s\n",
       FormatBytes(static_cast<uint64_t>(info.total_bytes)).c_str(),

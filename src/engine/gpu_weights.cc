@@ -8,7 +8,9 @@
 #include <mutex>
 #include <utility>
 
+#include "base/cpu_info.h"
 #include "base/format.h"
+#include "base/log.h"
 #include "kernels/gpu/layout/weights.h"
 
 namespace rocforge::engine {
@@ -34,6 +36,23 @@ void ReadAhead(const std::byte* begin, int64_t bytes) {
       ::posix_madvise(reinterpret_cast<void*>(first), end - first, POSIX_MADV_WILLNEED));
 }
 
+// Rows [begin, end) of `desc`, packed to `to`.
+Status Pack(const op::TensorDesc& desc, const std::byte* source, int64_t begin, int64_t end,
+            std::byte* to, ThreadPool& pool) {
+  const op::TensorDesc part{desc.dtype, 1, end - begin, desc.cols};
+  const std::byte* const from = source + begin * desc.row_bytes();
+  std::mutex mutex;
+  Status status;
+  constexpr int64_t kRowsPerTask = 16;
+  pool.ParallelFor(part.rows, kRowsPerTask, [&](int64_t first, int64_t last) {
+    Status packed = gpu::PackRows(part, from, to, first, last);
+    if (packed.ok()) return;
+    const std::lock_guard lock(mutex);
+    status = std::move(packed);
+  });
+  return status;
+}
+
 // Pinned buffers in turn: packed by the pool, copied by the device, awaited before they are reused.
 class Uploader {
  public:
@@ -57,20 +76,9 @@ class Uploader {
     next_ = (next_ + 1) % kStagingBuffers;
     if (staging.used) ROCFORGE_RETURN_IF_ERROR(staging.copied.Synchronize());
     staging.used = true;
-    const int64_t n = end - begin;
-    const op::TensorDesc part{desc.dtype, 1, n, desc.cols};
-    const std::byte* const from = source + begin * desc.row_bytes();
-    const auto bytes = staging.memory.bytes().first(static_cast<size_t>(n * row_packed_bytes));
-    std::mutex mutex;
-    Status status;
-    constexpr int64_t kRowsPerTask = 16;
-    pool.ParallelFor(n, kRowsPerTask, [&](int64_t first, int64_t last) {
-      Status packed = gpu::PackRows(part, from, bytes.data(), first, last);
-      if (packed.ok()) return;
-      const std::lock_guard lock(mutex);
-      status = std::move(packed);
-    });
-    ROCFORGE_RETURN_IF_ERROR(status);
+    const auto bytes =
+        staging.memory.bytes().first(static_cast<size_t>((end - begin) * row_packed_bytes));
+    ROCFORGE_RETURN_IF_ERROR(Pack(desc, source, begin, end, bytes.data(), pool));
     ROCFORGE_RETURN_IF_ERROR(stream_.CopyToDevice(to, bytes));
     return stream_.Record(staging.copied);
   }
@@ -125,8 +133,22 @@ Result<GpuWeights> GpuWeights::Plan(const graph::Graph& graph,
   return w;
 }
 
+bool GpuWeights::WantsHostMemory(const gpu::Device& device) const {
+  return device.info().integrated && bytes_ > 0 &&
+         static_cast<uint64_t>(bytes_) <= ReadMemoryInfo().available_bytes;
+}
+
 Status GpuWeights::Allocate(const std::shared_ptr<const gpu::Device>& device) {
   device_ = device;
+  if (WantsHostMemory(*device)) {
+    Result<gpu::PinnedBuffer> mapped = gpu::PinnedBuffer::AllocateMapped(device, bytes_);
+    if (mapped.ok()) {
+      mapped_ = std::move(*mapped);
+      return {};
+    }
+    Log(LogLevel::kInfo, "weights are copied into the GPU's share of the memory: {}",
+        mapped.status().message());
+  }
   Result<gpu::Buffer> memory = gpu::Buffer::Allocate(device, bytes_);
   if (!memory.ok()) return memory.status().WithContext("weights");
   memory_ = std::move(*memory);
@@ -137,8 +159,8 @@ std::vector<gpu::DevicePtr> GpuWeights::Addresses() const {
   std::vector<gpu::DevicePtr> addresses;
   for (const int32_t slot : slot_of_weight_) {
     addresses.push_back(slot < 0 ? 0
-                                 : memory_.ptr() + static_cast<gpu::DevicePtr>(
-                                                       slots_[static_cast<size_t>(slot)].offset));
+                                 : base() + static_cast<gpu::DevicePtr>(
+                                                slots_[static_cast<size_t>(slot)].offset));
   }
   return addresses;
 }
@@ -163,7 +185,10 @@ Status GpuWeights::Upload(bool vectors, ThreadPool& pool,
   // In the order of the file, so that reading ahead is one long read.
   std::sort(todo.begin(), todo.end(),
             [](const Slot* a, const Slot* b) { return a->source < b->source; });
-  ROCFORGE_ASSIGN_OR_RETURN(Uploader uploader, Uploader::Create(device_, longest));
+  Uploader uploader;  // unused where the GPU reads what is packed
+  if (!in_host_memory()) {
+    ROCFORGE_ASSIGN_OR_RETURN(uploader, Uploader::Create(device_, longest));
+  }
   int64_t done = 0;
   for (const Slot* slot : todo) {
     const int64_t row_bytes = slot->packed_bytes / slot->rows();
@@ -178,15 +203,17 @@ Status GpuWeights::Upload(bool vectors, ThreadPool& pool,
       const int64_t end = std::min(row + rows_at_once, slot->rows());
       const int64_t at = row * slot->desc.row_bytes();
       ReadAhead(slot->source + at, std::min(kReadAheadBytes, source_bytes - at));
-      const gpu::DevicePtr to =
-          memory_.ptr() + static_cast<gpu::DevicePtr>(slot->offset + row * row_bytes);
+      const int64_t to = slot->offset + row * row_bytes;
       ROCFORGE_RETURN_IF_ERROR(
-          uploader.Rows(slot->desc, slot->source, row_bytes, row, end, to, pool));
+          in_host_memory()
+              ? Pack(slot->desc, slot->source, row, end, mapped_.bytes().data() + to, pool)
+              : uploader.Rows(slot->desc, slot->source, row_bytes, row, end,
+                              base() + static_cast<gpu::DevicePtr>(to), pool));
       done += (end - row) * row_bytes;
       if (progress) progress(static_cast<double>(done) / static_cast<double>(total));
     }
   }
-  return uploader.Finish();
+  return in_host_memory() ? Status() : uploader.Finish();
 }
 
 }  // namespace rocforge::engine

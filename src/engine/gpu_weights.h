@@ -17,7 +17,8 @@
 namespace rocforge::engine {
 
 // One allocation for all weights that the graph uses, packed as kernels/gpu/layout/weights.h says.
-// Weights that two values share are stored once.
+// Weights that two values share are stored once. A GPU that shares the host's memory reads them
+// where the host packed them: pinned memory, nothing staged and nothing copied.
 class GpuWeights {
  public:
   // Decides the layout; allocates nothing. `sources`, by Graph::weights index, must outlive the
@@ -27,16 +28,23 @@ class GpuWeights {
 
   int64_t bytes() const { return bytes_; }
 
-  // kResourceExhausted with the bytes.
+  // Whether Allocate will ask for host memory: the GPU is integrated, and this machine has as much
+  // to give. Where an APU was assigned most of the memory at boot, the host may not.
+  bool WantsHostMemory(const gpu::Device& device) const;
+
+  // Device memory also where the driver refuses host memory. kResourceExhausted with the bytes.
   Status Allocate(const std::shared_ptr<const gpu::Device>& device);
+
+  // Valid after Allocate: the weights lie in the host's memory.
+  bool in_host_memory() const { return mapped_.device_ptr() != 0; }
 
   // By Graph::weights index, valid after Allocate; 0 for weights that no node reads.
   std::vector<gpu::DevicePtr> Addresses() const;
 
-  // Copies the vectors (norms, biases, RoPE factors), which binding may read.
+  // Packs (and copies) the vectors (norms, biases, RoPE factors), which binding may read.
   Status UploadVectors(ThreadPool& pool);
-  // Copies the rest. While the device fetches one stretch, the pool packs the next and the system
-  // reads the file behind it. `progress` gets the share done, in (0, 1].
+  // The rest. While the device fetches one stretch, the pool packs the next and the system reads
+  // the file behind it. `progress` gets the share done, in (0, 1].
   Status UploadMatrices(ThreadPool& pool, const std::function<void(double)>& progress);
 
  private:
@@ -47,13 +55,15 @@ class GpuWeights {
     int64_t packed_bytes = 0;
     int64_t rows() const { return desc.outer * desc.rows; }
   };
+  gpu::DevicePtr base() const { return in_host_memory() ? mapped_.device_ptr() : memory_.ptr(); }
   Status Upload(bool vectors, ThreadPool& pool, const std::function<void(double)>& progress);
 
   std::vector<Slot> slots_;
   std::vector<int32_t> slot_of_weight_;  // -1: unused
   int64_t bytes_ = 0;
   std::shared_ptr<const gpu::Device> device_;
-  gpu::Buffer memory_;
+  gpu::Buffer memory_;  // or
+  gpu::PinnedBuffer mapped_;
 };
 
 }  // namespace rocforge::engine

@@ -181,7 +181,8 @@ Status CheckMemory(const Loaded& l, const OpenedGpu& gpu, const GpuWeights& weig
       const exec::GpuMemory work,
       exec::EstimateGpuMemory(*l.plan, *gpu.device, l.options.max_sequences, l.pages_per_sequence));
   GpuNeed need;
-  need.weights = weights.bytes();
+  // What the driver calls free says nothing about memory of the host.
+  need.weights = weights.WantsHostMemory(*gpu.device) ? 0 : weights.bytes();
   need.kv = KvBytes(l.plan->graph.kv_layers, l.options.kv_type, l.n_pages, kPageSize);
   need.work = work.total();
   ROCFORGE_ASSIGN_OR_RETURN(need.free, gpu.device->FreeBytes());

@@ -83,6 +83,42 @@ TEST(Device, OutOfMemoryHasTheNumbers) {
   EXPECT_NE(status.message().find("out of memory"), std::string::npos) << status.message();
 }
 
+// What the host writes into mapped memory is there for the device, with the flags that the table
+// names, and nothing was copied.
+unsigned flags_seen = 0;
+TEST(Device, MappedMemoryIsReadInPlace) {
+  const auto device = Broken([](Api& api) {
+    api.host_mapped_flags = 6;
+    api.host_allocate = [](void** p, size_t bytes, unsigned flags) {
+      flags_seen = flags;
+      return port::sim::SimDriver(32)->api().host_allocate(p, bytes, flags);
+    };
+  });
+  const auto plain = PinnedBuffer::Allocate(device, 16);
+  ASSERT_OK(plain);
+  EXPECT_EQ(flags_seen, 0u);
+  EXPECT_EQ(plain->device_ptr(), 0u);
+  auto mapped = PinnedBuffer::AllocateMapped(device, 16);
+  ASSERT_OK(mapped);
+  EXPECT_EQ(flags_seen, 6u);
+  mapped->bytes()[3] = std::byte{42};
+  const PinnedBuffer moved = std::move(*mapped);
+  EXPECT_EQ(mapped->device_ptr(), 0u);
+  const Stream stream = Stream::Create(device).value();
+  std::array<std::byte, 16> back{};
+  ASSERT_OK(stream.CopyToHost(back, moved.device_ptr()));
+  ASSERT_OK(stream.Synchronize());
+  EXPECT_EQ(back[3], std::byte{42});
+  EXPECT_EQ(device->counters().bytes_to_device, 0);
+
+  const auto refuses = Broken([](Api& api) {
+    api.host_device_pointer = [](DevicePtr*, void*, unsigned) { return 1; };
+  });
+  const Status status = PinnedBuffer::AllocateMapped(refuses, 16).status();
+  EXPECT_EQ(status.code(), StatusCode::kUnavailable);
+  EXPECT_NE(status.message().find("map pinned memory"), std::string::npos) << status.message();
+}
+
 TEST(Device, ALostDeviceIsAStatusWithTheCall) {
   const auto device = Broken([](Api& api) { api.stream_synchronize = [](Handle) { return 719; }; });
   const Stream stream = Stream::Create(device).value();

@@ -100,11 +100,18 @@ class Twins {
   void MakeGpu(GpuMode mode) {
     modules_ = gpu::Modules::Load(device_).value();
     gpu_weights_ = engine::GpuWeights::Plan(plan_.graph, sources_).value();
+    const gpu::DeviceCounters before = device_->counters();
     ASSERT_OK(gpu_weights_.Allocate(device_));
     ASSERT_OK(gpu_weights_.UploadVectors(pool_));
     double progress = 0;
     ASSERT_OK(gpu_weights_.UploadMatrices(pool_, [&](double f) { progress = f; }));
     EXPECT_EQ(progress, 1.0);
+    // An integrated GPU reads the weights where they were packed: one allocation and no copy.
+    const gpu::DeviceCounters cost = device_->counters() - before;
+    const bool integrated = device_->info().integrated;
+    EXPECT_EQ(gpu_weights_.in_host_memory(), integrated);
+    EXPECT_EQ(cost.bytes_to_device == 0, integrated);
+    EXPECT_EQ(cost.allocations == 1, integrated);
     gpu_kv_ = engine::KvMemory::AllocateOnGpu(device_, plan_.graph.kv_layers, DType::kF32, kPages,
                                               kPageSize)
                   .value();

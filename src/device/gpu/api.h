@@ -25,6 +25,8 @@ struct Api {
   int (*memory_free)(DevicePtr p) = nullptr;
   int (*host_allocate)(void** p, size_t bytes, unsigned flags) = nullptr;  // pinned
   int (*host_free)(void* p) = nullptr;
+  // The device's address of pinned memory that was allocated with host_mapped_flags.
+  int (*host_device_pointer)(DevicePtr* p, void* host, unsigned flags) = nullptr;
   int (*copy_to_device)(DevicePtr to, const void* from, size_t bytes, Handle stream) = nullptr;
   int (*copy_to_host)(void* to, DevicePtr from, size_t bytes, Handle stream) = nullptr;
   int (*copy_on_device)(DevicePtr to, DevicePtr from, size_t bytes, Handle stream) = nullptr;
@@ -70,6 +72,10 @@ struct Api {
   int (*architecture)(char* name, int bytes, int device) = nullptr;  // "gfx1100", "sm_90"
   const char* (*error_text)(int code) = nullptr;                     // never null
   bool (*is_out_of_memory)(int code) = nullptr;
+
+  // `flags` of host_allocate for memory that kernels read in place. The device may cache it: what
+  // the host writes is seen by kernels that are launched later.
+  unsigned host_mapped_flags = 0;
 
   // Values of device_attribute's `attribute`.
   int attribute_multiprocessors = 0;

@@ -9,6 +9,8 @@ namespace {
 
 constexpr int kErrorOutOfMemory = 2;
 
+constexpr unsigned kHostMappedFlags = 0x2;  // CU_MEMHOSTALLOC_DEVICEMAP
+
 // CUdevice_attribute
 constexpr int kAttributeWarpSize = 10;
 constexpr int kAttributeClockRate = 13;
@@ -112,6 +114,7 @@ Status FillCudaApi(void* library, Api* api) {
   s.Get("cuMemFree_v2", &api->memory_free);
   s.Get("cuMemHostAlloc", &api->host_allocate);
   s.Get("cuMemFreeHost", &api->host_free);
+  s.Get("cuMemHostGetDevicePointer_v2", &api->host_device_pointer);
   s.Get("cuMemcpyHtoDAsync_v2", &api->copy_to_device);
   s.Get("cuMemcpyDtoHAsync_v2", &api->copy_to_host);
   s.Get("cuMemcpyDtoDAsync_v2", &api->copy_on_device);
@@ -153,6 +156,7 @@ Status FillCudaApi(void* library, Api* api) {
   api->architecture = Architecture;
   api->error_text = ErrorText;
   api->is_out_of_memory = [](int code) { return code == kErrorOutOfMemory; };
+  api->host_mapped_flags = kHostMappedFlags;
   api->attribute_multiprocessors = kAttributeMultiprocessorCount;
   api->attribute_wave_size = kAttributeWarpSize;
   api->attribute_integrated = kAttributeIntegrated;

@@ -107,13 +107,29 @@ Buffer::~Buffer() {
 }
 
 Result<PinnedBuffer> PinnedBuffer::Allocate(std::shared_ptr<const Device> device, int64_t bytes) {
+  return AllocateWith(std::move(device), bytes, 0);
+}
+Result<PinnedBuffer> PinnedBuffer::AllocateMapped(std::shared_ptr<const Device> device,
+                                                  int64_t bytes) {
+  const unsigned flags = device->api().host_mapped_flags;
+  ROCFORGE_ASSIGN_OR_RETURN(PinnedBuffer buffer, AllocateWith(std::move(device), bytes, flags));
+  if (bytes > 0) {
+    const Device& owner = *buffer.device_;
+    ROCFORGE_RETURN_IF_ERROR(
+        owner.Check(owner.api().host_device_pointer(&buffer.device_ptr_, buffer.data_, 0),
+                    "map pinned memory"));
+  }
+  return buffer;
+}
+Result<PinnedBuffer> PinnedBuffer::AllocateWith(std::shared_ptr<const Device> device, int64_t bytes,
+                                                unsigned flags) {
   PinnedBuffer buffer;
   void* data = nullptr;
   if (bytes > 0) {
     Device::Count(device->counting_.allocations);
     ROCFORGE_RETURN_IF_ERROR(
         device
-            ->Check(device->api().host_allocate(&data, static_cast<size_t>(bytes), 0),
+            ->Check(device->api().host_allocate(&data, static_cast<size_t>(bytes), flags),
                     "allocate pinned memory")
             .WithContext(FormatBytes(static_cast<uint64_t>(bytes))));
   }
@@ -126,10 +142,12 @@ Result<PinnedBuffer> PinnedBuffer::Allocate(std::shared_ptr<const Device> device
 PinnedBuffer::PinnedBuffer(PinnedBuffer&& other) noexcept
     : device_(std::move(other.device_)),
       data_(std::exchange(other.data_, nullptr)),
+      device_ptr_(std::exchange(other.device_ptr_, 0)),
       bytes_(std::exchange(other.bytes_, 0)) {}
 PinnedBuffer& PinnedBuffer::operator=(PinnedBuffer&& other) noexcept {
   std::swap(device_, other.device_);
   std::swap(data_, other.data_);
+  std::swap(device_ptr_, other.device_ptr_);
   std::swap(bytes_, other.bytes_);
   return *this;
 }

@@ -112,16 +112,23 @@ class Buffer {
 class PinnedBuffer {
  public:
   static Result<PinnedBuffer> Allocate(std::shared_ptr<const Device> device, int64_t bytes);
+  // Such that kernels read it at device_ptr(), where it lies. What the host writes is seen by
+  // kernels that are launched later.
+  static Result<PinnedBuffer> AllocateMapped(std::shared_ptr<const Device> device, int64_t bytes);
   PinnedBuffer() = default;
   PinnedBuffer(PinnedBuffer&& other) noexcept;
   PinnedBuffer& operator=(PinnedBuffer&& other) noexcept;
   ~PinnedBuffer();
 
   std::span<std::byte> bytes() const { return {data_, static_cast<size_t>(bytes_)}; }
+  DevicePtr device_ptr() const { return device_ptr_; }  // 0: not mapped
 
  private:
+  static Result<PinnedBuffer> AllocateWith(std::shared_ptr<const Device> device, int64_t bytes,
+                                           unsigned flags);
   std::shared_ptr<const Device> device_;
   std::byte* data_ = nullptr;
+  DevicePtr device_ptr_ = 0;
   int64_t bytes_ = 0;
 };
 

@@ -11,6 +11,10 @@ namespace {
 constexpr int kErrorInvalidValue = 1;
 constexpr int kErrorOutOfMemory = 2;
 
+// hipHostMallocMapped and hipHostMallocNonCoherent. Coherent memory, which is the default, is not
+// kept in the device's L2 cache.
+constexpr unsigned kHostMappedFlags = 0x2u | 0x80000000u;
+
 // hipDeviceAttribute_t
 constexpr int kAttributeClockRate = 5;
 constexpr int kAttributeCooperativeLaunch = 10;
@@ -72,6 +76,7 @@ Status FillHipApi(void* library, Api* api) {
   s.Get("hipFree", &api->memory_free);
   s.Get("hipHostMalloc", &api->host_allocate);
   s.Get("hipHostFree", &api->host_free);
+  s.Get("hipHostGetDevicePointer", &api->host_device_pointer);
   s.Get("hipMemcpyHtoDAsync", &api->copy_to_device);
   s.Get("hipMemcpyDtoHAsync", &api->copy_to_host);
   s.Get("hipMemcpyDtoDAsync", &api->copy_on_device);
@@ -108,6 +113,7 @@ Status FillHipApi(void* library, Api* api) {
   api->architecture = Architecture;
   api->error_text = ErrorText;
   api->is_out_of_memory = [](int code) { return code == kErrorOutOfMemory; };
+  api->host_mapped_flags = kHostMappedFlags;
   api->attribute_multiprocessors = kAttributeMultiprocessorCount;
   api->attribute_wave_size = kAttributeWarpSize;
   api->attribute_integrated = kAttributeIntegrated;

@@ -150,6 +150,8 @@ int DeviceAttribute(int* value, int attribute, int) {
       *value = static_cast<int>(kLanes);
       return 0;
     case kIntegrated:
+      *value = kLanes == 32 ? 1 : 0;
+      return 0;
     case kCooperative:
       *value = 1;
       return 0;
@@ -180,6 +182,10 @@ void FillMemory(gpu::Api& api) {
   api.memory_free = Free;
   api.host_allocate = HostAllocate;
   api.host_free = HostFree;
+  api.host_device_pointer = [](DevicePtr* p, void* host, unsigned) {
+    *p = static_cast<DevicePtr>(reinterpret_cast<uintptr_t>(host));
+    return 0;
+  };
   api.copy_to_device = [](DevicePtr to, const void* from, size_t n, Handle s) {
     return Copy(HostPointer(to), from, n, s);
   };

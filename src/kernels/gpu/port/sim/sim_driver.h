@@ -10,7 +10,8 @@
 
 namespace rocforge::port::sim {
 
-// One device with waves of `wave_size` (32 or 64) lanes and architecture "sim32" or "sim64". Memory
+// One device with waves of `wave_size` (32 or 64) lanes and architecture "sim32" or "sim64"; the
+// one with waves of 32 is an integrated device, so that both ways of loading are tested. Memory
 // starts as 0xA5 bytes; work runs when it is enqueued. Modules ignore their image: kernels are
 // those that were linked into the program.
 std::shared_ptr<const gpu::Driver> SimDriver(uint32_t wave_size);
