@@ -158,9 +158,9 @@ Status GpuWeights::Allocate(const std::shared_ptr<const gpu::Device>& device) {
 std::vector<gpu::DevicePtr> GpuWeights::Addresses() const {
   std::vector<gpu::DevicePtr> addresses;
   for (const int32_t slot : slot_of_weight_) {
-    addresses.push_back(slot < 0 ? 0
-                                 : base() + static_cast<gpu::DevicePtr>(
-                                                slots_[static_cast<size_t>(slot)].offset));
+    addresses.push_back(
+        slot < 0 ? 0
+                 : base() + static_cast<gpu::DevicePtr>(slots_[static_cast<size_t>(slot)].offset));
   }
   return addresses;
 }

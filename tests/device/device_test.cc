@@ -111,9 +111,8 @@ TEST(Device, MappedMemoryIsReadInPlace) {
   EXPECT_EQ(back[3], std::byte{42});
   EXPECT_EQ(device->counters().bytes_to_device, 0);
 
-  const auto refuses = Broken([](Api& api) {
-    api.host_device_pointer = [](DevicePtr*, void*, unsigned) { return 1; };
-  });
+  const auto refuses = Broken(
+      [](Api& api) { api.host_device_pointer = [](DevicePtr*, void*, unsigned) { return 1; }; });
   const Status status = PinnedBuffer::AllocateMapped(refuses, 16).status();
   EXPECT_EQ(status.code(), StatusCode::kUnavailable);
   EXPECT_NE(status.message().find("map pinned memory"), std::string::npos) << status.message();
