@@ -54,8 +54,8 @@ void AddEngineFlags(Command command, EngineFlags* flags) {
       .TypeName("N")
       .Range(1, 65536);
   command.AddOption("--kv-type", flags->kv_type, "type of the KV cache")
-      .TypeName("f16|f32")
-      .OneOf({"f16", "f32"}, true);
+      .TypeName("f16|f32|q8_0")
+      .OneOf({"f16", "f32", "q8_0"}, true);
   command
       .AddOption("--isa", flags->isa,
                  "force a CPU instruction set: reference, generic, avx2, avx512, neon")

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/format.h"
+#include "kernels/op/kv_page.h"
 
 namespace rocforge::apps {
 namespace {
@@ -160,10 +161,10 @@ op::Cost SumOf(const std::vector<OpRow>& rows) {
 }
 
 int64_t KvBytesPerToken(const graph::Graph& graph, DType kv_type) {
-  const int64_t element = kv_type == DType::kF16 ? 2 : 4;
   int64_t bytes = 0;
   for (const graph::KvSpec& kv : graph.kv_layers) {
-    bytes += element * kv.n_kv_heads * (int64_t{kv.head_dim_k} + kv.head_dim_v);
+    bytes += kv.n_kv_heads *
+             (op::KvRowBytes(kv_type, kv.head_dim_k) + op::KvRowBytes(kv_type, kv.head_dim_v));
   }
   return bytes;
 }

@@ -81,6 +81,11 @@ void AddUsual(Cases& cases) {
       test.context = context;
       cases.Add(test);
     }
+    // Many users at once, with both types of cache.
+    for (const DType type : {DType::kF16, DType::kQ8_0}) {
+      cases.Add({.n_kv_heads = n_kv_heads, .n_seqs = 32, .context = 544, .kv_type = type});
+      cases.Add({.n_kv_heads = n_kv_heads, .context = 4096, .kv_type = type});
+    }
     test.tokens = test.context = 512;
     cases.Add(test);
   }
@@ -92,7 +97,7 @@ void AddAll(Cases& cases) {
     bench::AttentionCase test;
     test.n_kv_heads = n_kv_heads;
     for (int32_t context = 128; context <= 32768; context *= 4) {
-      for (const DType type : {DType::kF16, DType::kF32}) {
+      for (const DType type : {DType::kF16, DType::kF32, DType::kQ8_0}) {
         test.context = context;
         test.kv_type = type;
         test.tokens = 1;

@@ -214,7 +214,7 @@ int64_t BytesPerToken(const KvLayers& layers, DType type) {
 }
 
 void AddCache(const std::string& name, const KvLayers& layers, Cases& cases) {
-  for (const DType type : {DType::kF16, DType::kF32}) {
+  for (const DType type : {DType::kF16, DType::kF32, DType::kQ8_0}) {
     cases.Exact(Format("{} kv {} a token", name, Name(type)),
                 static_cast<double>(BytesPerToken(layers, type)), "bytes");
   }

@@ -63,6 +63,15 @@ Result<Memory> Weights(const op::TensorDesc& desc, int64_t copies) {
   return memory;
 }
 
+// `total` bytes that repeat `one`.
+Result<Memory> Repeated(const std::vector<std::byte>& one, int64_t total) {
+  ROCFORGE_ASSIGN_OR_RETURN(Memory memory, Memory::Allocate(total));
+  const auto bytes = static_cast<int64_t>(one.size());
+  for (int64_t at = 0; at + bytes <= total; at += bytes)
+    std::memcpy(memory.data() + at, one.data(), one.size());
+  return memory;
+}
+
 Result<Memory> Floats(int64_t n) { return Weights({DType::kF32, 1, 1, n}, 1); }
 
 // A kernel with the operands of each copy.
@@ -184,11 +193,12 @@ class CpuAttention final : public CpuOp {
     step_ = arrays_.View(test);
   }
   Status Prepare(const AttentionCase& test) {
-    const op::TensorDesc pages = test.cache();
-    const int64_t copies = CopiesOf(2 * pages.bytes(), target_.rotation_bytes);
+    const int64_t bytes = test.cache_bytes();
+    const int64_t copies = CopiesOf(2 * bytes, target_.rotation_bytes);
+    const std::vector<std::byte> page = test.RandomPage();
     const int64_t width = int64_t{test.n_heads} * test.head_dim;
-    ROCFORGE_ASSIGN_OR_RETURN(Memory k, Weights(pages, copies));
-    ROCFORGE_ASSIGN_OR_RETURN(Memory v, Weights(pages, copies));
+    ROCFORGE_ASSIGN_OR_RETURN(Memory k, Repeated(page, copies * bytes));
+    ROCFORGE_ASSIGN_OR_RETURN(Memory v, Repeated(page, copies * bytes));
     ROCFORGE_ASSIGN_OR_RETURN(Memory q, Floats(test.n_tokens() * width));
     ROCFORGE_ASSIGN_OR_RETURN(Memory y, Floats(test.n_tokens() * width));
     const op::TensorDesc rows{DType::kF32, 1, test.n_tokens(), width};
@@ -196,13 +206,8 @@ class CpuAttention final : public CpuOp {
       Operands& o = copies_.emplace_back();
       o.in.push_back({rows, q.data()});
       o.out.push_back({rows, y.data()});
-      o.kv = {k.data() + i * pages.bytes(),
-              v.data() + i * pages.bytes(),
-              test.kv_type,
-              test.page_size,
-              test.n_kv_heads,
-              test.head_dim,
-              test.head_dim};
+      o.kv = {k.data() + i * bytes, v.data() + i * bytes, test.kv_type, test.page_size,
+              test.n_kv_heads,      test.head_dim,        test.head_dim};
     }
     for (Memory* m : {&k, &v, &q, &y}) memory_.push_back(std::move(*m));
     return Bind();

@@ -145,7 +145,7 @@ Status GpuAttentions::Prepare(const AttentionCase& test) {
   ROCFORGE_ASSIGN_OR_RETURN(q_, target_.Floats(test.n_tokens() * width));
   ROCFORGE_ASSIGN_OR_RETURN(out_, target_.Zeroes(test.n_tokens() * width * 4));
   ROCFORGE_RETURN_IF_ERROR(PrepareStep(test));
-  const size_t copies = target_.CopiesOf(2 * test.cache().bytes());
+  const size_t copies = target_.CopiesOf(2 * test.cache_bytes());
   for (size_t i = 0; i < copies; ++i) ROCFORGE_RETURN_IF_ERROR(Add(test));
   return {};
 }
@@ -168,10 +168,11 @@ Status GpuAttentions::PrepareStep(const AttentionCase& test) {
 }
 
 Status GpuAttentions::Add(const AttentionCase& test) {
-  const op::TensorDesc pages = test.cache();
-  ROCFORGE_ASSIGN_OR_RETURN(Buffer k, target_.Weights(pages));
-  ROCFORGE_ASSIGN_OR_RETURN(Buffer v, target_.Weights(pages));
-  const op::KvLayer kv{Pointer(k),      Pointer(v),    pages.dtype,  test.page_size,
+  const std::vector<std::byte> page = test.RandomPage();
+  const auto page_bytes = static_cast<int64_t>(page.size());
+  ROCFORGE_ASSIGN_OR_RETURN(Buffer k, target_.Repeat(page.data(), page_bytes, test.cache_bytes()));
+  ROCFORGE_ASSIGN_OR_RETURN(Buffer v, target_.Repeat(page.data(), page_bytes, test.cache_bytes()));
+  const op::KvLayer kv{Pointer(k),      Pointer(v),    test.kv_type, test.page_size,
                        test.n_kv_heads, test.head_dim, test.head_dim};
   const op::TensorDesc rows{DType::kF32, 1, test.n_tokens(), int64_t{test.n_heads} * test.head_dim};
   const op::Operand in[] = {{rows, Pointer(q_)}};

@@ -58,12 +58,12 @@ class GpuTarget {
   Result<gpu::Buffer> Zeroes(int64_t bytes) const;
   Result<gpu::Buffer> Weights(const op::TensorDesc& desc) const;
   Result<gpu::Buffer> Integers(std::span<const int32_t> values) const;
+  // `total` bytes that repeat the given ones.
+  Result<gpu::Buffer> Repeat(const void* data, int64_t bytes, int64_t total) const;
   // A context with `scratch`, which the caller keeps.
   gpu::BindContext Context(const gpu::Buffer& scratch) const;
 
  private:
-  Result<gpu::Buffer> Repeat(const void* data, int64_t bytes, int64_t total) const;
-
   std::shared_ptr<const gpu::Device> device_;
   std::shared_ptr<const gpu::Modules> modules_;
   gpu::Stream stream_;

@@ -2,6 +2,9 @@
 
 #include <cmath>
 #include <numeric>
+#include <random>
+
+#include "kernels/op/kv_page.h"
 
 namespace rocforge::bench {
 
@@ -25,8 +28,24 @@ op::Cost MatMulCase::Cost() const {
   return op::CostOf({&any, in, out, nullptr, nullptr});
 }
 
-op::TensorDesc AttentionCase::cache() const {
-  return {kv_type, 1, int64_t{n_seqs} * pages() * page_size * n_kv_heads, head_dim};
+int64_t AttentionCase::cache_bytes() const {
+  return int64_t{n_seqs} * pages() * n_kv_heads * op::KvPlaneBytes(kv_type, page_size, head_dim);
+}
+
+std::vector<std::byte> AttentionCase::RandomPage() const {
+  const int64_t plane_bytes = op::KvPlaneBytes(kv_type, page_size, head_dim);
+  std::vector<std::byte> page(static_cast<size_t>(n_kv_heads * plane_bytes));
+  std::mt19937 random(3);
+  std::normal_distribution<float> normal;
+  std::vector<float> row(static_cast<size_t>(head_dim));
+  for (int64_t head = 0; head < n_kv_heads; ++head) {
+    for (int32_t offset = 0; offset < page_size; ++offset) {
+      for (float& v : row) v = normal(random);
+      op::EncodeKvRow(kv_type, row.data(), head_dim, page_size, offset,
+                      page.data() + head * plane_bytes);
+    }
+  }
+  return page;
 }
 
 op::Attention AttentionCase::Params() const {

@@ -65,7 +65,9 @@ struct AttentionCase {
 
   int32_t n_tokens() const { return n_seqs * tokens; }
   int32_t pages() const { return (context + page_size - 1) / page_size; }  // of a sequence
-  op::TensorDesc cache() const;                                            // all keys, or values
+  int64_t cache_bytes() const;                                             // of all keys, or values
+  // One page of all KV heads, of normal numbers; the cache is copies of it.
+  std::vector<std::byte> RandomPage() const;
   op::Attention Params() const;
   op::Cost Cost() const;
 };

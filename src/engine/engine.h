@@ -35,7 +35,7 @@ struct EngineOptions {
   int32_t max_sequences = 1;
   int32_t max_batch_tokens = 512;  // tokens of one step; longer prompts are fed in chunks
   int32_t max_outputs = 0;         // rows of logits of one step; 0: as max_batch_tokens
-  DType kv_type = DType::kF16;     // kF16 or kF32
+  DType kv_type = DType::kF16;     // kF16, kF32 or kQ8_0
   std::string isa;                 // force a CPU instruction set; empty: the best one
   std::string executor = "auto";   // on a GPU: auto, eager, graph (exec/gpu_executor.h)
   SelfCheck self_check = SelfCheck::kAuto;

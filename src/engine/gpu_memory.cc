@@ -19,7 +19,10 @@ std::vector<std::string> WhatWouldFit(const GpuNeed& need) {
   constexpr int64_t kStep = 256;
   std::vector<std::string> options;
   const int64_t missing = need.needed() - need.free;
-  if (need.kv_type == DType::kF32 && need.kv / 2 >= missing) options.push_back("--kv-type f16");
+  if (need.kv_type == DType::kF32 && need.kv - need.kv_f16 >= missing)
+    options.push_back("--kv-type f16");
+  else if (need.kv_type != DType::kQ8_0 && need.kv - need.kv_q8_0 >= missing)
+    options.push_back("--kv-type q8_0");
   if (need.max_batch_tokens > kSmallBatch &&
       need.work - need.work * kSmallBatch / need.max_batch_tokens >= missing) {
     options.push_back(Format("--batch {}", kSmallBatch));

@@ -20,6 +20,8 @@ struct GpuNeed {
   int32_t max_sequences = 1;
   int32_t max_batch_tokens = 0;
   DType kv_type = DType::kF16;
+  int64_t kv_f16 = 0;   // what the cache would take as f16,
+  int64_t kv_q8_0 = 0;  // and as q8_0
 
   // The driver keeps some memory for itself: page tables, graphs, fragments.
   int64_t reserve() const;

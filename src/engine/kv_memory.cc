@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/format.h"
+#include "kernels/op/kv_page.h"
 
 namespace rocforge::engine {
 namespace {
@@ -21,10 +22,10 @@ struct LayerBytes {
   int64_t v;
 };
 
-LayerBytes BytesOf(const graph::KvSpec& spec, DType type, int64_t positions) {
-  const int64_t element_bytes = Info(type).block_bytes;
-  return {AlignUp(positions * spec.n_kv_heads * spec.head_dim_k * element_bytes),
-          AlignUp(positions * spec.n_kv_heads * spec.head_dim_v * element_bytes)};
+LayerBytes BytesOf(const graph::KvSpec& spec, DType type, int64_t n_pages, int64_t page_size) {
+  const int64_t planes = n_pages * spec.n_kv_heads;
+  return {AlignUp(planes * op::KvPlaneBytes(type, page_size, spec.head_dim_k)),
+          AlignUp(planes * op::KvPlaneBytes(type, page_size, spec.head_dim_v))};
 }
 
 }  // namespace
@@ -33,7 +34,7 @@ int64_t KvBytes(std::span<const graph::KvSpec> layers, DType type, int32_t n_pag
                 int32_t page_size) {
   int64_t total = 0;
   for (const graph::KvSpec& spec : layers) {
-    const LayerBytes bytes = BytesOf(spec, type, int64_t{n_pages} * page_size);
+    const LayerBytes bytes = BytesOf(spec, type, n_pages, page_size);
     total += bytes.k + bytes.v;
   }
   return total;
@@ -42,7 +43,7 @@ int64_t KvBytes(std::span<const graph::KvSpec> layers, DType type, int32_t n_pag
 void KvMemory::Place(std::span<const graph::KvSpec> layers, DType type, int32_t n_pages,
                      int32_t page_size, std::byte* at) {
   for (const graph::KvSpec& spec : layers) {
-    const LayerBytes bytes = BytesOf(spec, type, int64_t{n_pages} * page_size);
+    const LayerBytes bytes = BytesOf(spec, type, n_pages, page_size);
     layers_.push_back(
         {at, at + bytes.k, type, page_size, spec.n_kv_heads, spec.head_dim_k, spec.head_dim_v});
     at += bytes.k + bytes.v;

@@ -15,6 +15,7 @@
 #include "exec/gpu_executor.h"
 #include "exec/self_check.h"
 #include "kernels/cpu/kernels.h"
+#include "kernels/op/kv_page.h"
 
 namespace rocforge::engine {
 namespace {
@@ -53,8 +54,8 @@ Status CheckNumbers(const EngineOptions& o) {
   if (o.max_outputs < 0 || o.max_outputs > o.max_batch_tokens)
     return InvalidArgument(
         Format("{} rows of logits are out of range [0, {}]", o.max_outputs, o.max_batch_tokens));
-  if (o.kv_type != DType::kF16 && o.kv_type != DType::kF32)
-    return Unsupported(Format("the KV cache can be f16 or f32, not {}", Name(o.kv_type)));
+  if (!op::IsKvType(o.kv_type))
+    return Unsupported(Format("the KV cache can be f16, f32 or q8_0, not {}", Name(o.kv_type)));
   return {};
 }
 
@@ -183,7 +184,12 @@ Status CheckMemory(const Loaded& l, const OpenedGpu& gpu, const GpuWeights& weig
   GpuNeed need;
   // What the driver calls free says nothing about memory of the host.
   need.weights = weights.WantsHostMemory(*gpu.device) ? 0 : weights.bytes();
-  need.kv = KvBytes(l.plan->graph.kv_layers, l.options.kv_type, l.n_pages, kPageSize);
+  const auto kv_bytes = [&](DType type) {
+    return KvBytes(l.plan->graph.kv_layers, type, l.n_pages, kPageSize);
+  };
+  need.kv = kv_bytes(l.options.kv_type);
+  need.kv_f16 = kv_bytes(DType::kF16);
+  need.kv_q8_0 = kv_bytes(DType::kQ8_0);
   need.work = work.total();
   ROCFORGE_ASSIGN_OR_RETURN(need.free, gpu.device->FreeBytes());
   need.total = gpu.device->info().total_bytes;

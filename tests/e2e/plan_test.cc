@@ -41,6 +41,9 @@ TEST(PlanTest, BeforeAndAfterThePasses) {
       nullptr, false);
   EXPECT_EQ(f32["kv_bytes_per_token"], 2 * 2 * (8 + 8) * 4);
   EXPECT_GT(f32["after"]["bytes_read"], plan["after"]["bytes_read"]);
+  const json q8 = json::parse(
+      RunRocforge({"plan", "-m", toy.path(), "--json", "--kv-type", "q8_0"}).out, nullptr, false);
+  EXPECT_EQ(q8["kv_bytes_per_token"], 2 * 2 * (8 + 8 + 2 * 2));  // and a scale each
   const json prompt = json::parse(
       RunRocforge({"plan", "-m", toy.path(), "--json", "--tokens", "64"}).out, nullptr, false);
   EXPECT_GT(prompt["after"]["ops"], 30 * plan["after"]["ops"].get<double>());

@@ -250,6 +250,9 @@ TEST_F(EngineTest, PassesInstructionSetsAndCacheTypesAgree) {
   o.kv_type = DType::kF16;
   ExpectSame(run(o), expected,
              2e-2f);  // f16 keeps 11 bits: keys and values of about one are off by up to 5e-4 each
+  // Half a step of q8_0 is 1/254 of a block's largest element, eight times as much.
+  o.kv_type = DType::kQ8_0;
+  ExpectSame(run(o), expected, 16e-2f);
 }
 
 }  // namespace

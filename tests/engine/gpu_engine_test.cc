@@ -72,9 +72,15 @@ TEST(GpuMemory, SaysWhatWouldFit) {
 TEST(GpuMemory, AdvisesTheLeastPainfulFirst) {
   GpuNeed need = SmallCard();
   need.free = need.needed() - 100 * kMiB;
+  need.kv_q8_0 = need.kv - 50 * kMiB;  // saves too little
   EXPECT_NE(Refusal(need).find("--batch 64 or --ctx"), std::string::npos) << Refusal(need);
+  need.kv_q8_0 = need.kv * 17 / 32;
+  EXPECT_NE(Refusal(need).find("--kv-type q8_0 or --batch 64 or"), std::string::npos);
   need.kv_type = DType::kF32;
+  need.kv_f16 = need.kv / 2;
   EXPECT_NE(Refusal(need).find("--kv-type f16 or --batch 64 or"), std::string::npos);
+  need.kv_type = DType::kQ8_0;
+  EXPECT_EQ(Refusal(need).find("--kv-type"), std::string::npos);
   need.free = 3000 * kMiB;
   EXPECT_NE(Refusal(need).find("the weights alone do not fit"), std::string::npos);
 }

@@ -39,14 +39,12 @@ void Case(Bench& bench, const Heads& heads, const StepSize& size, DType cache) {
   rocforge::bench::GpuAttentions layers(bench.target());
   const Status status = layers.Prepare(test);
   if (!status.ok()) return bench.Fail(name, status);
-  const op::TensorDesc pages{cache, 1, int64_t{size.n_seqs} * size.context * heads.n_kv_heads,
-                             heads.head_dim};
   // Products only: query i of a sequence sees context - tokens + i + 1 positions.
   const double seen =
       static_cast<double>(test.n_tokens()) * (size.context - size.tokens + 0.5 * (size.tokens + 1));
   bench.Run(
       name, layers.size(), layers.enqueue(),
-      {2.0 * static_cast<double>(pages.bytes()), 4.0 * seen * heads.n_heads * heads.head_dim});
+      {2.0 * static_cast<double>(test.cache_bytes()), 4.0 * seen * heads.n_heads * heads.head_dim});
 }
 
 void Attention(Bench& bench) {
@@ -55,11 +53,15 @@ void Attention(Bench& bench) {
       for (const int32_t context : {512, 4096, 32768}) {
         // 17 GB a layer would be no longer a layer.
         if (int64_t{n_seqs} * context * heads.n_kv_heads > int64_t{1} << 24) continue;
-        Case(bench, heads, {n_seqs, 1, context}, DType::kF16);
+        for (const DType type : {DType::kF16, DType::kQ8_0})
+          Case(bench, heads, {n_seqs, 1, context}, type);
       }
     }
-    for (const int32_t tokens : {512, 2048}) Case(bench, heads, {1, tokens, tokens}, DType::kF16);
-    Case(bench, heads, {1, 512, 8192}, DType::kF16);
+    Case(bench, heads, {1, 2048, 2048}, DType::kF16);
+    for (const DType type : {DType::kF16, DType::kQ8_0}) {
+      Case(bench, heads, {1, 512, 512}, type);
+      Case(bench, heads, {1, 512, 8192}, type);
+    }
     Case(bench, heads, {1, 4, 4096}, DType::kF16);
     Case(bench, heads, {1, 16, 4096}, DType::kF16);
   }

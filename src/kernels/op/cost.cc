@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "kernels/op/kv_page.h"
+
 namespace rocforge::op {
 namespace {
 
@@ -91,8 +93,8 @@ Cost Of(const Rope& p, const Call& call) {
 
 // Bytes of one token's key and value over all KV heads of the layer.
 double KvBytesPerToken(const Call& call, int32_t n_kv_heads, int32_t dim_k, int32_t dim_v) {
-  const double element = call.kv->dtype == DType::kF16 ? 2 : 4;
-  return element * n_kv_heads * (static_cast<double>(dim_k) + dim_v);
+  const DType type = call.kv->dtype;
+  return static_cast<double>(n_kv_heads * (KvRowBytes(type, dim_k) + KvRowBytes(type, dim_v)));
 }
 
 Cost Of(const KvAppend& p, const Call& call) {

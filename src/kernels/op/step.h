@@ -29,12 +29,12 @@ struct Step {
       nullptr;  // [n_outputs] token rows whose logits are wanted, ascending
 };
 
-// The pages of one layer. K is [n_pages, n_kv_heads, page_size, head_dim_k], V the same with
-// head_dim_v: the positions of a head within a page are contiguous, so that attention streams them.
+// The pages of one layer: K is [n_pages, n_kv_heads] planes of page_size positions of head_dim_k
+// columns, V the same with head_dim_v. A plane's bytes are in kernels/op/kv_page.h.
 struct KvLayer {
   void* k = nullptr;
   void* v = nullptr;
-  DType dtype = DType::kF16;  // kF32 or kF16
+  DType dtype = DType::kF16;  // IsKvType
   int32_t page_size = 0;
   int32_t n_kv_heads = 0;
   int32_t head_dim_k = 0;

@@ -4,7 +4,7 @@
 #include <numeric>
 
 #include "base/format.h"
-#include "quant/half.h"
+#include "kernels/op/kv_page.h"
 #include "tests/kernels/cpu/harness.h"
 
 namespace rocforge::cpu {
@@ -38,9 +38,9 @@ class Batch {
         pages_needed_(CountPages()),
         k_(Pages(shape.head_dim_k)),
         v_(Pages(shape.head_dim_v)) {
-    MakeTables(random);
     layer_ = {k_.data(),        v_.data(),        shape.dtype,     shape.page_size,
               shape.n_kv_heads, shape.head_dim_k, shape.head_dim_v};
+    MakeTables(random);
     const int32_t n_tokens = seq_begin_.back();
     op_case_.params = op::Attention{.n_heads = shape.n_heads,
                                     .n_kv_heads = shape.n_kv_heads,
@@ -101,23 +101,18 @@ class Batch {
   }
 
   GuardedBuffer Pages(int32_t head_dim) const {
-    const int64_t bytes = shape_.dtype == DType::kF32 ? 4 : 2;
-    return GuardedBuffer(bytes * (pages_needed_ + 2) * shape_.n_kv_heads * shape_.page_size *
-                         head_dim);
+    return GuardedBuffer((pages_needed_ + 2) * shape_.n_kv_heads *
+                         op::KvPlaneBytes(shape_.dtype, shape_.page_size, head_dim));
   }
 
-  // Writes n elements of a normal vector at `index` and returns its length.
-  double FillVector(Random& random, GuardedBuffer& pages, int64_t index, int32_t n) const {
+  // Writes a normal vector of n elements and returns its length as it is read back.
+  double FillVector(Random& random, std::byte* plane, int32_t offset, int32_t n) const {
+    std::vector<float> x(static_cast<size_t>(n));
+    for (float& v : x) v = random.Normal();
+    op::EncodeKvRow(shape_.dtype, x.data(), n, shape_.page_size, offset, plane);
     double square = 0;
-    for (int32_t i = 0; i < n; ++i) {
-      const float x = random.Normal();
-      square += double{x} * x;
-      if (shape_.dtype == DType::kF32) {
-        pages.f32()[index + i] = x;
-      } else {
-        reinterpret_cast<uint16_t*>(pages.data())[index + i] = quant::FloatToHalf(x);
-      }
-    }
+    for (int32_t i = 0; i < n; ++i)
+      square += std::pow(op::KvElement(shape_.dtype, plane, shape_.page_size, n, offset, i), 2);
     return std::sqrt(square);
   }
 
@@ -139,11 +134,12 @@ class Batch {
                                     static_cast<size_t>(p / shape_.page_size)];
         if (page == 0) page = ids[next++];
         for (int64_t h = 0; h < shape_.n_kv_heads; ++h) {
-          const int64_t row =
-              (int64_t{page} * shape_.n_kv_heads + h) * shape_.page_size + p % shape_.page_size;
-          largest_k_ = std::max(largest_k_,
-                                FillVector(random, k_, row * shape_.head_dim_k, shape_.head_dim_k));
-          FillVector(random, v_, row * shape_.head_dim_v, shape_.head_dim_v);
+          const auto fill = [&](GuardedBuffer& pages, int32_t dim) {
+            return FillVector(random, pages.data() + op::KvPlaneOffset(layer_, page, h, dim),
+                              p % shape_.page_size, dim);
+          };
+          largest_k_ = std::max(largest_k_, fill(k_, shape_.head_dim_k));
+          fill(v_, shape_.head_dim_v);
         }
       }
     }
@@ -183,7 +179,7 @@ void CheckBatch(Random& random, const Shape& shape, const std::vector<SeqShape>&
 TEST(Attention, HeadShapes) {
   Random random;
   for (int32_t dim : {1, 6, 20, 32, 64, 80, 96, 112, 128, 256}) {
-    for (DType dtype : {DType::kF16, DType::kF32}) {
+    for (DType dtype : {DType::kF16, DType::kF32, DType::kQ8_0}) {
       CheckBatch(random,
                  {.n_heads = 6,
                   .n_kv_heads = 2,
@@ -208,6 +204,14 @@ TEST(Attention, GroupsAndPages) {
                   .head_dim_v = 32,
                   .page_size = page_size},
                  {{2, 5}, {1, 133}, {30, 30}});
+      CheckBatch(random,
+                 {.n_heads = heads,
+                  .n_kv_heads = kv_heads,
+                  .head_dim_k = 40,
+                  .head_dim_v = 33,
+                  .page_size = page_size,
+                  .dtype = DType::kQ8_0},
+                 {{2, 5}, {1, 133}});
     }
   }
 }
@@ -226,7 +230,9 @@ TEST(Attention, WindowsSoftCapsAndSinks) {
 
 TEST(Attention, LongContextsAreSplitAmongThreads) {
   Random random;
-  CheckBatch(random, {.n_heads = 3, .n_kv_heads = 1, .sinks = true}, {{1, 5000}});
+  for (const DType dtype : {DType::kF16, DType::kQ8_0}) {
+    CheckBatch(random, {.n_heads = 3, .n_kv_heads = 1, .dtype = dtype, .sinks = true}, {{1, 5000}});
+  }
   CheckBatch(random, {.n_heads = 2, .n_kv_heads = 1}, {{2, 2049}, {1, 128}, {1, 129}});
 }
 
@@ -235,10 +241,8 @@ TEST(Attention, ScoresOfAnySizeDoNotOverflow) {
   CheckBatch(random, {.head_dim_k = 32, .head_dim_v = 32, .q_scale = 1e4f}, {{3, 200}});
 }
 
-// The same bits for a sequence alone or in a batch, and for a token alone or in a prompt.
-TEST(Attention, BitsDependOnTheirOperandsAlone) {
-  Random random;
-  const Shape shape{.n_heads = 6, .n_kv_heads = 2, .window = 200, .sinks = true};
+void CheckBits(Random& random, DType dtype) {
+  const Shape shape{.n_heads = 6, .n_kv_heads = 2, .dtype = dtype, .window = 200, .sinks = true};
   const int32_t d = shape.n_heads * shape.head_dim_k;
   Batch batch(random, shape, {{13, 300}, {1, 50}});
   for (Isa isa : FastIsas()) {
@@ -260,6 +264,12 @@ TEST(Attention, BitsDependOnTheirOperandsAlone) {
       ExpectSameBits(RunCase(one, isa, 3)[0], expected, Describe(shape, isa, 3));
     }
   }
+}
+
+// The same bits for a sequence alone or in a batch, and for a token alone or in a prompt.
+TEST(Attention, BitsDependOnTheirOperandsAlone) {
+  Random random;
+  for (const DType dtype : {DType::kF16, DType::kQ8_0}) CheckBits(random, dtype);
 }
 
 }  // namespace

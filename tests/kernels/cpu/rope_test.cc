@@ -1,6 +1,7 @@
 #include <cmath>
 
 #include "base/format.h"
+#include "kernels/op/kv_page.h"
 #include "quant/half.h"
 #include "tests/kernels/cpu/harness.h"
 
@@ -95,35 +96,42 @@ struct Pages {
 
   Pages(DType dtype, int32_t n_pages, int32_t page_size, int32_t heads, int32_t dim_k,
         int32_t dim_v)
-      : k((dtype == DType::kF32 ? 4 : 2) * int64_t{n_pages} * page_size * heads * dim_k),
-        v((dtype == DType::kF32 ? 4 : 2) * int64_t{n_pages} * page_size * heads * dim_v),
+      : k(int64_t{n_pages} * heads * op::KvPlaneBytes(dtype, page_size, dim_k)),
+        v(int64_t{n_pages} * heads * op::KvPlaneBytes(dtype, page_size, dim_v)),
         layer{k.data(), v.data(), dtype, page_size, heads, dim_k, dim_v} {}
 };
 
-double Element(const GuardedBuffer& pages, DType dtype, int64_t i) {
-  return dtype == DType::kF32
-             ? pages.f32()[i]
-             : quant::HalfToFloat(reinterpret_cast<const uint16_t*>(pages.data())[i]);
-}
-
-// Equal, both unwritten (NaN), or within the rotation's error and one unit of a half.
-void ExpectSamePages(const GuardedBuffer& actual, const GuardedBuffer& expected, DType dtype,
-                     bool rotated, const std::string& what) {
+// Equal, both unwritten (NaN), or within the rotation's error and one unit of a half, or one step
+// of Q8_0 and a unit of its scale.
+void ExpectSamePages(const GuardedBuffer& actual, const GuardedBuffer& expected,
+                     const op::KvLayer& layer, int32_t dim, bool rotated, const std::string& what) {
   EXPECT_TRUE(actual.GuardsIntact()) << what;
-  const int64_t n = actual.bytes() / (dtype == DType::kF32 ? 4 : 2);
-  for (int64_t i = 0; i < n; ++i) {
-    const double a = Element(actual, dtype, i);
-    const double e = Element(expected, dtype, i);
-    if (std::isnan(a) && std::isnan(e)) continue;
-    const double half_ulp = dtype == DType::kF16 ? 0x1p-10 * std::abs(e) : 0;
-    ASSERT_LE(std::abs(a - e), rotated ? kRotationTolerance + half_ulp : 0.0) << what << " " << i;
+  const int64_t plane_bytes = op::KvPlaneBytes(layer.dtype, layer.page_size, dim);
+  for (int64_t at = 0; at < actual.bytes(); at += plane_bytes) {
+    for (int32_t offset = 0; offset < layer.page_size; ++offset) {
+      const auto element = [&](const GuardedBuffer& pages, int32_t i) {
+        return double{
+            op::KvElement(layer.dtype, pages.data() + at, layer.page_size, dim, offset, i)};
+      };
+      double most = 0;
+      for (int32_t i = 0; i < dim; ++i) most = std::max(most, std::abs(element(expected, i)));
+      for (int32_t i = 0; i < dim; ++i) {
+        const double a = element(actual, i);
+        const double e = element(expected, i);
+        if (std::isnan(a) && std::isnan(e)) continue;
+        const double unit = layer.dtype == DType::kF32 ? 0 : 0x1p-10 * std::abs(e);
+        const double step = layer.dtype == DType::kQ8_0 ? most / 127 : 0;
+        ASSERT_LE(std::abs(a - e), rotated ? kRotationTolerance + unit + step : 0.0)
+            << what << " plane " << at / plane_bytes << " " << offset << " " << i;
+      }
+    }
   }
 }
 
 TEST(KvAppend, WritesItsSlotsOnly) {
   Random random;
   constexpr int32_t kHeads = 3, kPageSize = 7, kPagesCount = 6;
-  for (DType dtype : {DType::kF16, DType::kF32}) {
+  for (DType dtype : {DType::kF16, DType::kF32, DType::kQ8_0}) {
     for (auto [dim_k, dim_v] : {std::pair{64, 64}, {6, 10}, {128, 40}}) {
       const std::vector<int32_t> slots = {3 * kPageSize + 6, 0, 5 * kPageSize + 2, kPageSize};
       OpCase c;
@@ -148,16 +156,16 @@ TEST(KvAppend, WritesItsSlotsOnly) {
         Pages actual(dtype, kPagesCount, kPageSize, kHeads, dim_k, dim_v);
         c.kv = &actual.layer;
         RunCase(c, isa, 2);
-        ExpectSamePages(actual.k, expected.k, dtype, false, what);
-        ExpectSamePages(actual.v, expected.v, dtype, false, what);
+        ExpectSamePages(actual.k, expected.k, actual.layer, dim_k, false, what);
+        ExpectSamePages(actual.v, expected.v, actual.layer, dim_v, false, what);
         for (int in_place : {-1, 0}) {
           Pages actual_r(dtype, kPagesCount, kPageSize, kHeads, dim_k, dim_v);
           r.kv = &actual_r.layer;
           r.in_place = in_place;
           ExpectNear(
               RunCase(r, isa, 3)[0], expected_q, [](int64_t) { return kRotationTolerance; }, what);
-          ExpectSamePages(actual_r.k, expected_r.k, dtype, true, what);
-          ExpectSamePages(actual_r.v, expected_r.v, dtype, false, what);
+          ExpectSamePages(actual_r.k, expected_r.k, actual_r.layer, dim_k, true, what);
+          ExpectSamePages(actual_r.v, expected_r.v, actual_r.layer, dim_v, false, what);
         }
         r.in_place = -1;
       }

@@ -26,6 +26,9 @@ constexpr float kTolerance = 2e-5f;
 // result by as much times the mean distance of the values from it, 0.8; weights add 2^-11.
 constexpr float kTileTolerance = 4e-3f;
 
+// A q8_0 cache's keys and values are rounded to f16 there too.
+constexpr float kQ8TileTolerance = 2 * kTileTolerance;
+
 struct Case {
   int32_t heads = 1;
   int32_t kv_heads = 1;
@@ -128,7 +131,31 @@ TEST_P(AttentionTest, UnevenTokens) {
 TEST_P(AttentionTest, PlainKernelTakesAnySize) {
   for (const auto& [k, v] : {std::pair(1, 3), {33, 64}, {250, 7}})
     Check({.heads = 2, .dim_k = k, .dim_v = v}, {{1, 20}, {3, 5}}, kTolerance);
-  Check({.heads = 2, .page_size = 5}, {{1, 20}, {3, 5}}, kTolerance);
+  for (const DType type : {DType::kF16, DType::kQ8_0})
+    Check({.heads = 2, .type = type, .page_size = 5}, {{1, 20}, {3, 5}}, kTolerance);
+  Check({.heads = 2, .dim_k = 33, .dim_v = 7, .type = DType::kQ8_0}, {{3, 5}}, kTolerance);
+}
+
+TEST_P(AttentionTest, DecodeOfQ8) {
+  constexpr DType kType = DType::kQ8_0;
+  for (const int32_t group : {1, 3, 8})
+    Check({.heads = 2 * group, .kv_heads = 2, .type = kType}, kDecode, kTolerance);
+  for (const auto& [k, v] : {std::pair(8, 40), {80, 48}, {128, 128}, {96, 160}, {256, 256}}) {
+    for (const int32_t group : {1, 4}) {
+      Check({.heads = group, .dim_k = k, .dim_v = v, .type = kType}, {{1, 70}, {1, 3}}, kTolerance);
+    }
+  }
+  for (const int32_t group : {1, 4}) {
+    Check({.heads = 2 * group,
+           .kv_heads = 2,
+           .type = kType,
+           .window = 40,
+           .softcap = 1.5f,
+           .sinks = true},
+          {{1, 299}, {1, 0}, {1, 31}}, kTolerance);
+    Check({.heads = group, .dim_k = 128, .dim_v = 128, .type = kType}, {{1, 1023}}, kTolerance);
+    Check({.heads = 2 * group, .kv_heads = 2, .type = kType}, {{1, 40}, {3, 0}}, kTolerance);
+  }
 }
 
 const Lengths kPrefill = {{70, 0}, {5, 60}, {33, 31}};
@@ -163,6 +190,14 @@ TEST_P(AttentionTest, PrefillAndDecodeInOneStep) {
   many[3] = {9, 30};
   many[68] = {30, 1};
   Check({.heads = 1}, many, kTileTolerance);
+}
+
+TEST_P(AttentionTest, PrefillOfQ8) {
+  constexpr DType kType = DType::kQ8_0;
+  for (const auto& [k, v] : {std::pair(64, 64), {72, 40}, {128, 128}, {136, 256}})
+    Check({.heads = 2, .dim_k = k, .dim_v = v, .type = kType}, kPrefill, kQ8TileTolerance);
+  Check({.heads = 6, .kv_heads = 2, .type = kType, .window = 20, .softcap = 2.0f, .sinks = true},
+        {{40, 3}, {1, 33}}, kQ8TileTolerance);
 }
 
 TEST_P(AttentionTest, PrefillOfF32) {

@@ -114,7 +114,7 @@ TEST_P(OpsTest, RopeTable) {
 
 TEST_P(OpsTest, RopeAndCache) {
   for (const op::RopeKind kind : {op::RopeKind::kNormal, op::RopeKind::kNeox}) {
-    for (const DType type : {DType::kF32, DType::kF16}) {
+    for (const DType type : {DType::kF32, DType::kF16, DType::kQ8_0}) {
       const op::Rope rope{kind, 40, 32};
       const op::KvAppend append{0, 2, 40, 24};
       OpHarness alone(GetParam());

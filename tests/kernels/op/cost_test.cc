@@ -62,6 +62,9 @@ TEST(Cost, AttentionCountsVisiblePositions) {
   cost = CostOfCase(params, io, io, &step, &kv);
   EXPECT_EQ(cost.bytes_read, 4 * 32 * 4 + 6 * 2 * (8 + 8) * 4);
   EXPECT_EQ(cost.ops, 8 * 4 * 36);
+  kv.dtype = DType::kQ8_0;  // eight bytes and a scale each
+  cost = CostOfCase(params, io, io, &step, &kv);
+  EXPECT_EQ(cost.bytes_read, 4 * 32 * 4 + 6 * 2 * (10 + 10));
 }
 
 TEST(Cost, KvAppendWritesTheCache) {

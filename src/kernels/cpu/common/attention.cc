@@ -8,13 +8,16 @@
 // Usually a thread takes a whole tile. If there are fewer tiles than the team needs (a decode step
 // of one long sequence), threads take single chunks of tiles, kWaveChunks at a time, and the
 // folding follows.
+//
+// Positions of a Q8_0 cache are decoded some at a time into floats that stay in the first-level
+// cache, where all rows of the tile use them.
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include "kernels/cpu/common/drivers.h"
 #include "kernels/cpu/common/parallel.h"
-#include "kernels/cpu/ref/ref.h"
+#include "kernels/op/kv_page.h"
 
 namespace rocforge::cpu::common {
 namespace {
@@ -24,6 +27,7 @@ constexpr int32_t kTileRows = 24;    // wanted rows of a tile: tokens times head
 constexpr int32_t kMaxRows = 32;     // at most
 constexpr int64_t kWaveChunks = 16;
 constexpr int64_t kMaxSplitRows = 256;          // rows of a step whose tiles are split
+constexpr int32_t kDecodePositions = 16;        // of Q8_0 that are decoded at a time
 constexpr int64_t kSerialProducts = 64 * 1024;  // below, one thread is as quick as several
 
 struct Tile {
@@ -48,11 +52,13 @@ struct Partial {
 struct ThreadScratch {
   const float** q;  // [kMaxRows]
   float* scores;    // [kMaxRows, kPositions]
+  float* decoded;   // [kDecodePositions, head_dim_k or head_dim_v]
   Partial chunk, total;
 
-  ThreadScratch(ScratchCutter& cutter, int64_t head_dim_v)
+  ThreadScratch(ScratchCutter& cutter, int64_t head_dim_k, int64_t head_dim_v)
       : q(cutter.Take<const float*>(kMaxRows)),
         scores(cutter.Take<float>(int64_t{kMaxRows} * kPositions)),
+        decoded(cutter.Take<float>(kDecodePositions * std::max(head_dim_k, head_dim_v))),
         chunk(cutter, kMaxRows, head_dim_v),
         total(cutter, kMaxRows, head_dim_v) {}
 };
@@ -63,9 +69,9 @@ int64_t PartialBytes(int64_t rows, int64_t head_dim_v) {
   return cutter.used_bytes();
 }
 
-int64_t ThreadBytes(int64_t head_dim_v) {
+int64_t ThreadBytes(const op::Attention& params) {
   ScratchCutter cutter(nullptr);
-  ThreadScratch(cutter, head_dim_v);
+  ThreadScratch(cutter, params.head_dim_k, params.head_dim_v);
   return cutter.used_bytes();
 }
 
@@ -80,11 +86,11 @@ class AttentionRun {
         q_(call.in[0].f32()),
         sinks_(params_.has_sinks ? call.in[1].f32() : nullptr),
         out_(call.out[0].f32_out()),
-        kv_type_(call.kv->dtype == DType::kF32 ? 0 : 1),
+        kv_type_(call.kv->dtype == DType::kF16 ? 1 : 0),
         group_(params_.n_heads / params_.n_kv_heads),
         heads_per_tile_(std::min(group_, kMaxRows)),
         head_blocks_((group_ + heads_per_tile_ - 1) / heads_per_tile_),
-        thread_bytes_(ThreadBytes(params_.head_dim_v)) {
+        thread_bytes_(ThreadBytes(params_)) {
     ScratchCutter cutter(context.scratch);
     tiles_ = cutter.Take<Tile>(step_.n_tokens);
     threads_ = cutter.Take<std::byte>(context.pool->size() * thread_bytes_);
@@ -146,7 +152,7 @@ class AttentionRun {
 
   ThreadScratch ScratchOf(int member) const {
     ScratchCutter cutter(threads_ + member * thread_bytes_);
-    return ThreadScratch(cutter, params_.head_dim_v);
+    return ThreadScratch(cutter, params_.head_dim_k, params_.head_dim_v);
   }
 
   // Row of q and of the output, [token, head], of a tile's row i = [token of the tile, head of it].
@@ -155,20 +161,30 @@ class AttentionRun {
     return token * params_.n_heads + item.head + i % item.n_heads;
   }
 
-  // Calls f(page's first element of the head, count, offset from `begin`) for runs of positions in
-  // [begin, end) that lie within one page.
+  // Calls f(rows, count, offset from `begin`) for runs of positions in [begin, end) that lie within
+  // one page; rows are elements of the cache, or floats in `decoded`.
   template <typename F>
   void ForPages(const Item& item, const void* pages, int64_t head_dim, int32_t begin, int32_t end,
-                F&& f) const {
-    const int64_t element_bytes = kv_.dtype == DType::kF32 ? 4 : 2;
+                float* decoded, F&& f) const {
+    const bool decode = kv_.dtype == DType::kQ8_0;
+    const int32_t most = decode ? kDecodePositions : kPositions;
+    const int64_t blocks = (head_dim + op::kKvBlock - 1) / op::kKvBlock;
     const int32_t* table = step_.page_table + int64_t{item.tile.seq} * step_.page_table_stride;
     for (int32_t p = begin; p < end;) {
       const int32_t offset = p % kv_.page_size;
-      const int32_t count = std::min(kv_.page_size - offset, end - p);
-      const int64_t slot = int64_t{table[p / kv_.page_size]} * kv_.page_size + offset;
-      const int64_t index =
-          ref::KvIndex(slot, kv_.page_size, kv_.n_kv_heads, item.kv_head, head_dim);
-      f(static_cast<const std::byte*>(pages) + index * element_bytes, count, p - begin);
+      const int32_t count = std::min({kv_.page_size - offset, end - p, most});
+      const std::byte* plane =
+          static_cast<const std::byte*>(pages) +
+          op::KvPlaneOffset(kv_, table[p / kv_.page_size], item.kv_head, head_dim);
+      if (decode) {
+        const std::byte* scales = plane + op::KvScalesOffset(kv_.page_size, head_dim);
+        isa_.attention->decode_q8(reinterpret_cast<const int8_t*>(plane) + offset * head_dim,
+                                  reinterpret_cast<const uint16_t*>(scales) + offset * blocks,
+                                  head_dim, count, decoded);
+        f(decoded, count, p - begin);
+      } else {
+        f(plane + offset * op::KvRowBytes(kv_.dtype, head_dim), count, p - begin);
+      }
       p += count;
     }
   }
@@ -183,7 +199,7 @@ class AttentionRun {
     for (int32_t i = 0; i < rows; ++i) {
       scratch.q[i] = q_ + StepRow(item, i) * params_.head_dim_k;
     }
-    ForPages(item, kv_.k, params_.head_dim_k, begin, end,
+    ForPages(item, kv_.k, params_.head_dim_k, begin, end, scratch.decoded,
              [&](const void* keys, int32_t count, int32_t offset) {
                isa_.attention->scores[kv_type_](keys, params_.head_dim_k, count, scratch.q, rows,
                                                 scratch.scores + offset, kPositions);
@@ -205,7 +221,7 @@ class AttentionRun {
       std::fill(scores + last, scores + (end - begin), 0.0f);
     }
     std::fill_n(result.values, int64_t{rows} * params_.head_dim_v, 0.0f);
-    ForPages(item, kv_.v, params_.head_dim_v, begin, end,
+    ForPages(item, kv_.v, params_.head_dim_v, begin, end, scratch.decoded,
              [&](const void* values, int32_t count, int32_t offset) {
                isa_.attention->accumulate[kv_type_](values, params_.head_dim_v, count,
                                                     scratch.scores + offset, kPositions, rows,
@@ -316,7 +332,7 @@ int64_t AttentionScratchBytes(const op::Call& call, int n_threads) {
   ScratchCutter cutter(nullptr);
   cutter.Take<Tile>(call.in[0].desc.rows);
   const int64_t split_items = kMaxSplitRows / kMaxRows;
-  return cutter.used_bytes() + n_threads * ThreadBytes(params.head_dim_v) +
+  return cutter.used_bytes() + n_threads * ThreadBytes(params) +
          split_items * (1 + kWaveChunks) * PartialBytes(kMaxRows, params.head_dim_v);
 }
 

@@ -4,6 +4,7 @@
 #include "kernels/cpu/common/drivers.h"
 #include "kernels/cpu/common/parallel.h"
 #include "kernels/cpu/ref/ref.h"
+#include "kernels/op/kv_page.h"
 
 namespace rocforge::cpu::common {
 namespace {
@@ -17,12 +18,16 @@ void RotateHead(const op::Rope& rope, const Primitives& isa, const float* x, con
   if (out != x) std::copy(x + rope.rope_dim, x + rope.head_dim, out + rope.rope_dim);
 }
 
-void StoreKv(DType dtype, const Primitives& isa, const float* x, void* pages, int64_t index,
-             int64_t n) {
-  if (dtype == DType::kF32) {
-    std::copy_n(x, n, static_cast<float*>(pages) + index);
+// The row of one head at `slot` of the layer's keys or values.
+void StoreKv(const op::KvLayer& kv, const Primitives& isa, void* pages, int64_t slot, int64_t head,
+             int64_t dim, const float* x) {
+  const int64_t offset = slot % kv.page_size;
+  std::byte* const plane =
+      static_cast<std::byte*>(pages) + op::KvPlaneOffset(kv, slot / kv.page_size, head, dim);
+  if (kv.dtype == DType::kF16) {
+    isa.vector->to_f16(x, reinterpret_cast<uint16_t*>(plane) + offset * dim, dim);
   } else {
-    isa.vector->to_f16(x, static_cast<uint16_t*>(pages) + index, n);
+    op::EncodeKvRow(kv.dtype, x, dim, kv.page_size, offset, plane);
   }
 }
 
@@ -41,10 +46,8 @@ void AppendTokens(const op::KvAppend& params, const op::Rope* rope, const op::Op
         RotateHead(*rope, isa, key, table + t * rope->rope_dim, rotated);
         key = rotated;
       }
-      StoreKv(kv.dtype, isa, key, kv.k,
-              ref::KvIndex(slot, kv.page_size, kv.n_kv_heads, h, kv.head_dim_k), kv.head_dim_k);
-      StoreKv(kv.dtype, isa, value, kv.v,
-              ref::KvIndex(slot, kv.page_size, kv.n_kv_heads, h, kv.head_dim_v), kv.head_dim_v);
+      StoreKv(kv, isa, kv.k, slot, h, kv.head_dim_k, key);
+      StoreKv(kv, isa, kv.v, slot, h, kv.head_dim_v, value);
     }
   }
 }

@@ -3,15 +3,10 @@
 #include <limits>
 
 #include "kernels/cpu/ref/ref.h"
-#include "quant/half.h"
+#include "kernels/op/kv_page.h"
 
 namespace rocforge::cpu::ref {
 namespace {
-
-double Load(DType dtype, const void* pages, int64_t index) {
-  return dtype == DType::kF32 ? static_cast<const float*>(pages)[index]
-                              : quant::HalfToFloat(static_cast<const uint16_t*>(pages)[index]);
-}
 
 // One query head of one token, over positions [begin, end) of sequence s.
 struct Query {
@@ -22,26 +17,26 @@ struct Query {
   int32_t kv_head;
   const float* q;
 
-  int64_t SlotOf(int32_t position) const {
-    const int32_t* pages = step.page_table + int64_t{s} * step.page_table_stride;
-    return int64_t{pages[position / kv.page_size]} * kv.page_size + position % kv.page_size;
+  // Element `column` of this head's key, or value, at a position.
+  double Load(const void* pages, int32_t head_dim, int32_t position, int32_t column) const {
+    const int32_t* table = step.page_table + int64_t{s} * step.page_table_stride;
+    const int64_t plane = op::KvPlaneOffset(kv, table[position / kv.page_size], kv_head, head_dim);
+    return op::KvElement(kv.dtype, static_cast<const std::byte*>(pages) + plane, kv.page_size,
+                         head_dim, position % kv.page_size, column);
   }
 
   double Score(int32_t position) const {
-    const int64_t index =
-        KvIndex(SlotOf(position), kv.page_size, kv.n_kv_heads, kv_head, kv.head_dim_k);
     double dot = 0;
-    for (int32_t i = 0; i < params.head_dim_k; ++i) dot += q[i] * Load(kv.dtype, kv.k, index + i);
+    for (int32_t i = 0; i < params.head_dim_k; ++i)
+      dot += q[i] * Load(kv.k, kv.head_dim_k, position, i);
     const double score = dot * params.scale;
     return params.softcap > 0.0f ? params.softcap * std::tanh(score / params.softcap) : score;
   }
 
   // sum += weight * v[position]
   void AddValue(int32_t position, double weight, double* sum) const {
-    const int64_t index =
-        KvIndex(SlotOf(position), kv.page_size, kv.n_kv_heads, kv_head, kv.head_dim_v);
     for (int32_t i = 0; i < params.head_dim_v; ++i)
-      sum[i] += weight * Load(kv.dtype, kv.v, index + i);
+      sum[i] += weight * Load(kv.v, kv.head_dim_v, position, i);
   }
 };
 

@@ -1,35 +1,35 @@
+#include <vector>
+
 #include "kernels/cpu/ref/ref.h"
-#include "quant/half.h"
+#include "kernels/op/kv_page.h"
 
 namespace rocforge::cpu::ref {
 namespace {
 
-void Store(DType dtype, void* pages, int64_t index, double value) {
-  const float rounded = static_cast<float>(value);
-  if (dtype == DType::kF32) {
-    static_cast<float*>(pages)[index] = rounded;
-  } else {
-    static_cast<uint16_t*>(pages)[index] = quant::FloatToHalf(rounded);
-  }
+// The row of one head at `slot` of the layer's keys or values.
+void Store(const op::KvLayer& kv, void* pages, int64_t slot, int32_t head, int32_t dim,
+           const float* row) {
+  const int64_t plane = op::KvPlaneOffset(kv, slot / kv.page_size, head, dim);
+  op::EncodeKvRow(kv.dtype, row, dim, kv.page_size, slot % kv.page_size,
+                  static_cast<std::byte*>(pages) + plane);
 }
 
 // Keys rotated by `rope` unless it is null.
 void Append(const op::KvAppend& params, const op::Rope* rope, const float* k, const float* v,
             const float* table, const op::Call& call) {
   const op::KvLayer& kv = *call.kv;
+  std::vector<float> rotated(static_cast<size_t>(params.head_dim_k));
   for (int32_t t = 0; t < call.step->n_tokens; ++t) {
     const int64_t slot = call.step->kv_slots[t];
     for (int32_t h = 0; h < params.n_kv_heads; ++h) {
       const float* key = k + (int64_t{t} * params.n_kv_heads + h) * params.head_dim_k;
       const float* value = v + (int64_t{t} * params.n_kv_heads + h) * params.head_dim_v;
-      const int64_t k_index = KvIndex(slot, kv.page_size, kv.n_kv_heads, h, kv.head_dim_k);
-      const int64_t v_index = KvIndex(slot, kv.page_size, kv.n_kv_heads, h, kv.head_dim_v);
       for (int32_t i = 0; i < params.head_dim_k; ++i) {
-        const double element =
-            rope == nullptr ? key[i] : Rotated(*rope, key, table + t * rope->rope_dim, i);
-        Store(kv.dtype, kv.k, k_index + i, element);
+        rotated[static_cast<size_t>(i)] = static_cast<float>(
+            rope == nullptr ? key[i] : Rotated(*rope, key, table + t * rope->rope_dim, i));
       }
-      for (int32_t i = 0; i < params.head_dim_v; ++i) Store(kv.dtype, kv.v, v_index + i, value[i]);
+      Store(kv, kv.k, slot, h, kv.head_dim_k, rotated.data());
+      Store(kv, kv.v, slot, h, kv.head_dim_v, value);
     }
   }
 }

@@ -31,13 +31,4 @@ double Activate(const op::Glu& glu, double gate, double up);
 // token's row of RopeTable.
 double Rotated(const op::Rope& rope, const float* head, const float* table, int64_t column);
 
-// Index of the first element of a head's vector in KvLayer::k (or v): slot = page * page_size +
-// offset.
-inline int64_t KvIndex(int64_t slot, int64_t page_size, int64_t n_kv_heads, int64_t head,
-                       int64_t head_dim) {
-  const int64_t page = slot / page_size;
-  const int64_t offset = slot % page_size;
-  return ((page * n_kv_heads + head) * page_size + offset) * head_dim;
-}
-
 }  // namespace rocforge::cpu::ref

@@ -116,10 +116,27 @@ void Accumulate(const void* values, int64_t head_dim, int64_t n, const float* p,
   });
 }
 
+inline void DecodeQ8(const int8_t* quants, const uint16_t* scales, int64_t head_dim, int64_t n,
+                     float* out) {
+  constexpr int64_t kBlock = 32;
+  for (int64_t j = 0; j < n; ++j) {
+    for (int64_t begin = 0; begin < head_dim; begin += kBlock) {
+      const float scale = HalfToF32(*scales++);
+      const int64_t count = head_dim - begin < kBlock ? head_dim - begin : kBlock;
+      int64_t i = 0;
+      for (; i + kLanes <= count; i += kLanes) Store(out + i, Mul(FromI8(quants + i), Set1(scale)));
+      for (; i < count; ++i) out[i] = static_cast<float>(quants[i]) * scale;
+      quants += count;
+      out += count;
+    }
+  }
+}
+
 constexpr AttentionPrimitives MakeAttentionPrimitives() {
   return {{Scores<ElementF32>, Scores<ElementF16>},
           Softmax,
-          {Accumulate<ElementF32>, Accumulate<ElementF16>}};
+          {Accumulate<ElementF32>, Accumulate<ElementF16>},
+          DecodeQ8};
 }
 
 }  // namespace

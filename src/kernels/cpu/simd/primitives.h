@@ -18,8 +18,8 @@ inline constexpr int kTypeSlots = 64;  // indexed by DType
 // Rows of x that `dot` takes; from three on, decoding to a panel first is as fast or faster.
 inline constexpr int kMaxDotRows = 2;
 inline constexpr int64_t kChunk = 1024;  // a multiple of every block
-inline constexpr int kKvTypes = 2;       // index of the KV element type: 0 F32, 1 F16
-inline constexpr int kGluKinds = 5;      // indexed by op::GluKind
+inline constexpr int kKvTypes = 2;  // index of the KV element type: 0 F32, also decoded Q8_0; 1 F16
+inline constexpr int kGluKinds = 5;  // indexed by op::GluKind
 
 struct MatMulPrimitives {
   // y[i * y_stride + r] = w_r . x_i for n weight rows r that lie row_bytes apart and m <=
@@ -52,6 +52,11 @@ struct AttentionPrimitives {
   using Accumulate = void (*)(const void* v, int64_t head_dim, int64_t n, const float* p,
                               int64_t p_stride, int64_t m, float* o, int64_t o_stride);
   Accumulate accumulate[kKvTypes];
+
+  // out[j, c] = quants[j, c] * scales[j, c / 32] for n rows of head_dim elements and
+  // ceil(head_dim / 32) f16 scales: positions of a Q8_0 plane (kernels/op/kv_page.h).
+  void (*decode_q8)(const int8_t* quants, const uint16_t* scales, int64_t head_dim, int64_t n,
+                    float* out);
 };
 
 struct VectorPrimitives {

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <span>
 
 #include "base/format.h"
+#include "kernels/gpu/launch/kv_cache.h"
 #include "kernels/gpu/launch/launchers.h"
 #include "kernels/gpu/ops/attention_args.h"
 
@@ -15,7 +17,7 @@ constexpr uint32_t kPlainWaves = 4;
 constexpr int32_t kMaxHeadDim = 256;
 
 constexpr uint32_t kDecodeThreads = 128;
-constexpr std::array<uint32_t, 3> kDecodeRows = {1, 4, 8};
+constexpr uint32_t kMostDecodeRows = 8;
 constexpr uint32_t kMaxDecodeTokens = 4;  // of a sequence; more are cheaper by tiles
 
 constexpr uint32_t kPrefillWaves = 4;
@@ -34,15 +36,26 @@ uint32_t MostSplitBlocks(const DeviceInfo& info) {
   return SplitBlocks(info, kMostBlocksPerMultiprocessor);
 }
 
-uint32_t CacheType(DType type) { return type == DType::kF16 ? kCacheF16 : kCacheF32; }
+// In the names of kernels.
+const char* CacheName(uint32_t type) {
+  return type == kCacheF32 ? "f32" : type == kCacheF16 ? "f16" : "q8_0";
+}
+
+// Rows that share a load, as the kernels of a type of cache have them.
+std::span<const uint32_t> DecodeRows(uint32_t type) {
+  static constexpr std::array<uint32_t, 3> kHalf = {1, 4, 8};
+  static constexpr std::array<uint32_t, 1> kFloat = {4};
+  if (type == kCacheF32) return kFloat;
+  return type == kCacheF16 ? std::span<const uint32_t>(kHalf) : std::span(kHalf).first(2);
+}
 
 AttentionArgs MakeArgs(const op::Attention& p, const op::Call& call, const BindContext& context) {
   AttentionArgs args{};
   args.q = In(call, 0);
   args.sinks = p.has_sinks ? In(call, 1) : nullptr;
   args.out = Out(call, 0);
-  args.k_pages = call.kv->k;
-  args.v_pages = call.kv->v;
+  args.k_pages = static_cast<const uint8_t*>(call.kv->k);
+  args.v_pages = static_cast<const uint8_t*>(call.kv->v);
   args.positions = DevicePointer<int32_t>(context.step.positions);
   args.seq_of_token = DevicePointer<int32_t>(context.step.seq_of_token);
   args.seq_begin = DevicePointer<int32_t>(context.step.seq_begin);
@@ -56,6 +69,8 @@ AttentionArgs MakeArgs(const op::Attention& p, const op::Call& call, const BindC
   args.page_size = static_cast<uint32_t>(call.kv->page_size);
   args.window = static_cast<uint32_t>(p.window);
   args.cache_type = CacheType(call.kv->dtype);
+  args.k_plane = PlaneOf(*call.kv, call.kv->head_dim_k);
+  args.v_plane = PlaneOf(*call.kv, call.kv->head_dim_v);
   args.scale = p.scale;
   args.softcap = p.softcap;
   return args;
@@ -77,10 +92,9 @@ class Decode {
     d.info_ = context.device->info();
     if (args.head_dim_k % 8 != 0 || args.head_dim_v % 8 != 0 || args.page_size % 32 != 0)
       return std::optional<Decode>();
-    for (const uint32_t rows : kDecodeRows) {
-      if (args.cache_type == kCacheF32 && rows != 4) continue;
-      const std::string name = Format("attention_decode_{}_r{}_l{}",
-                                      args.cache_type == kCacheF32 ? "f32" : "f16", rows, d.lanes_);
+    for (const uint32_t rows : DecodeRows(args.cache_type)) {
+      const std::string name =
+          Format("attention_decode_{}_r{}_l{}", CacheName(args.cache_type), rows, d.lanes_);
       ROCFORGE_ASSIGN_OR_RETURN(const Kernel kernel,
                                 context.modules->Find("attention_decode", name));
       d.kernels_[d.n_kernels_++] = {rows, kernel};
@@ -145,7 +159,7 @@ class Decode {
   }
 
   AttentionDecodeArgs args_{};
-  std::array<Entry, kDecodeRows.size()> kernels_;
+  std::array<Entry, 3> kernels_;
   size_t n_kernels_ = 0;
   std::shared_ptr<Buffer> counters_;
   uint32_t lanes_ = 0;
@@ -167,8 +181,9 @@ class Prefill {
     }
     const uint32_t widest = std::max(args.head_dim_k, args.head_dim_v);
     const uint32_t columns = widest <= 64 ? 64 : widest <= 128 ? 128 : 256;
-    const Result<Kernel> kernel =
-        context.modules->Find("attention_prefill", Format("attention_prefill_f16_d{}", columns));
+    const Result<Kernel> kernel = context.modules->Find(
+        "attention_prefill",
+        Format("attention_prefill_{}_d{}", CacheName(args.cache_type), columns));
     // Left out of the code for targets where its tiles would spill (port/tile_chain.h).
     if (kernel.status().code() == StatusCode::kNotFound) return std::optional<Prefill>();
     if (!kernel.ok()) return kernel.status();
@@ -240,8 +255,7 @@ Result<std::unique_ptr<BoundOp>> BindAttention(const op::Call& call, const RowCo
 
 int64_t AttentionScratchBytes(const op::Call& call, const Device& device) {
   const op::Attention& p = std::get<op::Attention>(*call.params);
-  const uint64_t floats =
-      DecodePartialFloats(kDecodeRows.back(), static_cast<uint32_t>(p.head_dim_v));
+  const uint64_t floats = DecodePartialFloats(kMostDecodeRows, static_cast<uint32_t>(p.head_dim_v));
   return int64_t{MostSplitBlocks(device.info())} * static_cast<int64_t>(floats * sizeof(float));
 }
 

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "base/format.h"
+#include "kernels/gpu/launch/kv_cache.h"
 #include "kernels/gpu/launch/launchers.h"
 #include "kernels/gpu/ops/rope_args.h"
 
@@ -58,10 +59,12 @@ RopeKvArgs MakeArgs(const op::Rope* rope, const op::KvAppend* append, const op::
     args.head_dim = static_cast<uint32_t>(append->head_dim_k);
     args.head_dim_v = static_cast<uint32_t>(append->head_dim_v);
     args.slots = DevicePointer<int32_t>(context.step.kv_slots);
-    args.k_pages = kv->k;
-    args.v_pages = kv->v;
+    args.k_pages = static_cast<uint8_t*>(kv->k);
+    args.v_pages = static_cast<uint8_t*>(kv->v);
     args.page_size = static_cast<uint32_t>(kv->page_size);
-    args.half_cache = kv->dtype == DType::kF16 ? 1 : 0;
+    args.cache_type = CacheType(kv->dtype);
+    args.k_plane = PlaneOf(*kv, kv->head_dim_k);
+    args.v_plane = PlaneOf(*kv, kv->head_dim_v);
   }
   return args;
 }

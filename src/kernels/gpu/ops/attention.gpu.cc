@@ -22,9 +22,18 @@ struct AttentionShared {
   float value[kWaves][kMaxHeadDim];
 };
 
-RF_DEVICE float LoadPage(const void* pages, uint64_t index, uint32_t cache_type) {
-  return cache_type == gpu::kCacheF16 ? HalfToFloat(static_cast<const uint16_t*>(pages)[index])
-                                      : static_cast<const float*>(pages)[index];
+// Column `column` of position `offset` in a plane of `dim` columns.
+RF_DEVICE float LoadPlane(const uint8_t* plane, uint32_t scales, uint32_t offset, uint32_t dim,
+                          uint32_t column, uint32_t cache_type) {
+  const uint32_t index = offset * dim + column;
+  if (cache_type == gpu::kCacheF16)
+    return HalfToFloat(reinterpret_cast<const uint16_t*>(plane)[index]);
+  if (cache_type == gpu::kCacheF32) return reinterpret_cast<const float*>(plane)[index];
+  const uint32_t blocks = (dim + gpu::kCacheBlock - 1) / gpu::kCacheBlock;
+  const uint16_t scale = reinterpret_cast<const uint16_t*>(
+      plane + scales)[offset * blocks + column / gpu::kCacheBlock];
+  return static_cast<float>(static_cast<int32_t>(static_cast<int8_t>(plane[index]))) *
+         HalfToFloat(scale);
 }
 
 // exp(x) for x <= 0, with exp(-inf) = 0.
@@ -58,13 +67,17 @@ RF_KERNEL(attention_plain, gpu::AttentionArgs, kWaves* kWaveSize) {
   float sum = 0.0f;
   for (uint32_t j = first + wave; j <= position; j += kWaves) {
     const uint64_t page = static_cast<uint64_t>(pages[j / args.page_size]);
-    const uint64_t row = (page * args.n_kv_heads + kv_head) * args.page_size + j % args.page_size;
+    const uint32_t offset = j % args.page_size;
+    const uint8_t* k_plane = args.k_pages + (page * args.n_kv_heads + kv_head) * args.k_plane.bytes;
+    const uint8_t* v_plane = args.v_pages + (page * args.n_kv_heads + kv_head) * args.v_plane.bytes;
     float dot = 0.0f;
     for (uint32_t i = 0; i < kPerLane; ++i) {
       const uint32_t column = lane + i * kWaveSize;
       if (column < args.head_dim_k) {
-        dot =
-            Fma(q[i], LoadPage(args.k_pages, row * args.head_dim_k + column, args.cache_type), dot);
+        dot = Fma(q[i],
+                  LoadPlane(k_plane, args.k_plane.scales, offset, args.head_dim_k, column,
+                            args.cache_type),
+                  dot);
       }
     }
     float score = WaveSum(dot) * args.scale;
@@ -77,7 +90,8 @@ RF_KERNEL(attention_plain, gpu::AttentionArgs, kWaves* kWaveSize) {
     for (uint32_t i = 0; i < kPerLane; ++i) {
       const uint32_t column = lane + i * kWaveSize;
       if (column < args.head_dim_v) {
-        const float v = LoadPage(args.v_pages, row * args.head_dim_v + column, args.cache_type);
+        const float v = LoadPlane(v_plane, args.v_plane.scales, offset, args.head_dim_v, column,
+                                  args.cache_type);
         value[i] = Fma(weight, v, value[i] * keep);
       }
     }

@@ -3,18 +3,16 @@
 
 #include <stdint.h>
 
-namespace rocforge::gpu {
+#include "kernels/gpu/ops/kv_cache_args.h"
 
-// Types of the KV cache, as the kernels number them.
-inline constexpr uint32_t kCacheF32 = 0;
-inline constexpr uint32_t kCacheF16 = 1;
+namespace rocforge::gpu {
 
 struct AttentionArgs {
   const float* q;               // [n_tokens, n_heads * head_dim_k]
   const float* sinks;           // [n_heads] or null
   float* out;                   // [n_tokens, n_heads * head_dim_v]
-  const void* k_pages;          // [n_pages, n_kv_heads, page_size, head_dim_k]
-  const void* v_pages;          // [n_pages, n_kv_heads, page_size, head_dim_v]
+  const uint8_t* k_pages;       // [n_pages, n_kv_heads] planes
+  const uint8_t* v_pages;       // the same
   const int32_t* positions;     // [n_tokens]
   const int32_t* seq_of_token;  // [n_tokens]
   const int32_t* seq_begin;     // [n_seqs + 1]
@@ -28,6 +26,8 @@ struct AttentionArgs {
   uint32_t page_size;
   uint32_t window;      // 0: none
   uint32_t cache_type;  // kCacheF32, ...
+  CachePlane k_plane;
+  CachePlane v_plane;
   float scale;
   float softcap;  // 0: none
 };

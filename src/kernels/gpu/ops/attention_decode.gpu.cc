@@ -112,7 +112,7 @@ RF_DEVICE void Accumulate(const gpu::AttentionArgs& a, const Work& w,
     typename FloatCache::Raw raw{};
     if (r < w.n_rows && has_k) {
       raw = FloatCache::Load(reinterpret_cast<const uint8_t*>(a.q + w.StepRow(a, r) * a.head_dim_k),
-                             0, 0, column);
+                             0, 0, 0, column);
     }
     FloatCache::Unpack(raw, q[r]);
 #pragma unroll
@@ -132,10 +132,10 @@ RF_DEVICE void Accumulate(const gpu::AttentionArgs& a, const Work& w,
   }
 
   const int32_t* pages = a.page_table + uint64_t{w.seq} * a.page_table_stride;
-  const uint64_t k_bytes = Cache::PlaneBytes(a.page_size, a.head_dim_k);
-  const uint64_t v_bytes = Cache::PlaneBytes(a.page_size, a.head_dim_v);
-  const uint8_t* k_head = static_cast<const uint8_t*>(a.k_pages) + w.kv_head * k_bytes;
-  const uint8_t* v_head = static_cast<const uint8_t*>(a.v_pages) + w.kv_head * v_bytes;
+  const uint64_t k_bytes = a.k_plane.bytes;
+  const uint64_t v_bytes = a.v_plane.bytes;
+  const uint8_t* k_head = a.k_pages + w.kv_head * k_bytes;
+  const uint8_t* v_head = a.v_pages + w.kv_head * v_bytes;
   const uint32_t runs_per_page = a.page_size / kStep;
   uint32_t run = w.begin + WaveId();
   uint32_t page = run < w.end ? static_cast<uint32_t>(pages[run / runs_per_page]) : 0;
@@ -152,8 +152,12 @@ RF_DEVICE void Accumulate(const gpu::AttentionArgs& a, const Work& w,
       const uint32_t from = at < last_offset ? at : last_offset;
       k[u] = typename Cache::Raw{};
       v[u] = typename Cache::Raw{};
-      if (has_k) k[u] = Cache::Load(k_head + plane * k_bytes, from, a.head_dim_k, column);
-      if (has_v) v[u] = Cache::Load(v_head + plane * v_bytes, from, a.head_dim_v, column);
+      if (has_k) {
+        k[u] = Cache::Load(k_head + plane * k_bytes, a.k_plane.scales, from, a.head_dim_k, column);
+      }
+      if (has_v) {
+        v[u] = Cache::Load(v_head + plane * v_bytes, a.v_plane.scales, from, a.head_dim_v, column);
+      }
     }
     if (run + kWaves < w.end) page = static_cast<uint32_t>(pages[(run + kWaves) / runs_per_page]);
 
@@ -167,7 +171,7 @@ RF_DEVICE void Accumulate(const gpu::AttentionArgs& a, const Work& w,
         float dot = q[r][0] * key[0];
 #pragma unroll
         for (uint32_t c = 1; c < 8; ++c) dot = Fma(q[r][c], key[c], dot);
-        score[u * kRows + r] = dot;
+        score[u * kRows + r] = dot * Cache::Scale(k[u]);
       }
     }
     SumSpread<kLanes>(score);
@@ -218,7 +222,8 @@ RF_DEVICE void Accumulate(const gpu::AttentionArgs& a, const Work& w,
 #pragma unroll
       for (uint32_t r = 0; r < kRows; ++r) {
         const uint32_t i = u * kRows + r;
-        const float weight = Shuffle(score[Scores::SlotOf(i)], group * kLanes + Scores::LaneOf(i));
+        const float weight = Shuffle(score[Scores::SlotOf(i)], group * kLanes + Scores::LaneOf(i)) *
+                             Cache::Scale(v[u]);
 #pragma unroll
         for (uint32_t c = 0; c < 8; ++c) value[r][c] = Fma(weight, column_values[c], value[r][c]);
       }
@@ -389,24 +394,33 @@ RF_DEVICE void Decode(const AttentionDecodeArgs& args) {
 
 }  // namespace
 
-// Names: cache type, rows that share a load, lanes that share a position.
-#define RF_DECODE(type, Cache, cache_type, rows, lanes)                                         \
-  RF_KERNEL(attention_decode_##type##_r##rows##_l##lanes, gpu::AttentionDecodeArgs, kThreads) { \
-    Decode<Cache, rows, lanes, gpu::DecodeSteps(cache_type, rows, lanes, kWaveSize)>(args);     \
+// Names: cache type, rows that share a load, lanes that share a position; blocks that registers
+// must allow on an NVIDIA multiprocessor (0: as ptxas likes; it spills some of the others' to make
+// room for more blocks).
+#define RF_DECODE(type, Cache, cache_type, rows, lanes, blocks)                              \
+  RF_KERNEL_RESIDENT(attention_decode_##type##_r##rows##_l##lanes, gpu::AttentionDecodeArgs, \
+                     kThreads, blocks) {                                                     \
+    Decode<Cache, rows, lanes, gpu::DecodeSteps(cache_type, rows, lanes, kWaveSize)>(args);  \
   }
 
-RF_DECODE(f16, HalfCache, gpu::kCacheF16, 1, 8)
-RF_DECODE(f16, HalfCache, gpu::kCacheF16, 1, 16)
-RF_DECODE(f16, HalfCache, gpu::kCacheF16, 1, 32)
-RF_DECODE(f16, HalfCache, gpu::kCacheF16, 4, 8)
-RF_DECODE(f16, HalfCache, gpu::kCacheF16, 4, 16)
-RF_DECODE(f16, HalfCache, gpu::kCacheF16, 4, 32)
-RF_DECODE(f16, HalfCache, gpu::kCacheF16, 8, 8)
-RF_DECODE(f16, HalfCache, gpu::kCacheF16, 8, 16)
-RF_DECODE(f16, HalfCache, gpu::kCacheF16, 8, 32)
-RF_DECODE(f32, FloatCache, gpu::kCacheF32, 4, 8)
-RF_DECODE(f32, FloatCache, gpu::kCacheF32, 4, 16)
-RF_DECODE(f32, FloatCache, gpu::kCacheF32, 4, 32)
+RF_DECODE(f16, HalfCache, gpu::kCacheF16, 1, 8, 0)
+RF_DECODE(f16, HalfCache, gpu::kCacheF16, 1, 16, 0)
+RF_DECODE(f16, HalfCache, gpu::kCacheF16, 1, 32, 4)
+RF_DECODE(f16, HalfCache, gpu::kCacheF16, 4, 8, 3)
+RF_DECODE(f16, HalfCache, gpu::kCacheF16, 4, 16, 3)
+RF_DECODE(f16, HalfCache, gpu::kCacheF16, 4, 32, 3)
+RF_DECODE(f16, HalfCache, gpu::kCacheF16, 8, 8, 2)
+RF_DECODE(f16, HalfCache, gpu::kCacheF16, 8, 16, 2)
+RF_DECODE(f16, HalfCache, gpu::kCacheF16, 8, 32, 2)
+RF_DECODE(f32, FloatCache, gpu::kCacheF32, 4, 8, 3)
+RF_DECODE(f32, FloatCache, gpu::kCacheF32, 4, 16, 3)
+RF_DECODE(f32, FloatCache, gpu::kCacheF32, 4, 32, 3)
+RF_DECODE(q8_0, Q8Cache, gpu::kCacheQ8, 1, 8, 0)
+RF_DECODE(q8_0, Q8Cache, gpu::kCacheQ8, 1, 16, 0)
+RF_DECODE(q8_0, Q8Cache, gpu::kCacheQ8, 1, 32, 4)
+RF_DECODE(q8_0, Q8Cache, gpu::kCacheQ8, 4, 8, 3)
+RF_DECODE(q8_0, Q8Cache, gpu::kCacheQ8, 4, 16, 3)
+RF_DECODE(q8_0, Q8Cache, gpu::kCacheQ8, 4, 32, 3)
 
 #undef RF_DECODE
 

@@ -102,12 +102,11 @@ struct PrefillWork {
 // Copies positions [first, first + kKeys) of one head into a tile; those beyond `last` get its row.
 // page_size and first are multiples of 32.
 template <typename Cache, uint32_t kPanels>
-RF_DEVICE void FillTile(U32x4* tile, const gpu::AttentionArgs& a, const void* cache,
-                        const int32_t* pages, uint32_t kv_head, uint32_t dim, uint32_t first,
-                        uint32_t last) {
+RF_DEVICE void FillTile(U32x4* tile, const gpu::AttentionArgs& a, const uint8_t* cache,
+                        const gpu::CachePlane& shape, const int32_t* pages, uint32_t kv_head,
+                        uint32_t dim, uint32_t first, uint32_t last) {
   using S = PrefillSizes<kPanels>;
   constexpr uint32_t kKeysPerPass = kThreads / S::kChunks;
-  const uint64_t plane_bytes = Cache::PlaneBytes(a.page_size, dim);
   const uint32_t chunk = ThreadId() % S::kChunks;
   const uint32_t padded_chunks = (dim + 15) / 16 * 2;
   if (chunk >= padded_chunks) return;
@@ -118,15 +117,14 @@ RF_DEVICE void FillTile(U32x4* tile, const gpu::AttentionArgs& a, const void* ca
     const uint32_t base = wanted <= last ? wanted : last / 32 * 32;
     const uint64_t page = static_cast<uint32_t>(pages[base / a.page_size]);
     const uint32_t offset = base % a.page_size;
-    const uint8_t* plane =
-        static_cast<const uint8_t*>(cache) + (page * a.n_kv_heads + kv_head) * plane_bytes;
+    const uint8_t* plane = cache + (page * a.n_kv_heads + kv_head) * shape.bytes;
     RF_UNROLL
     for (uint32_t pass = 0; pass < 32; pass += kKeysPerPass) {
       const uint32_t key = pass + ThreadId() / S::kChunks;
       const uint32_t seen = base + key <= last ? key : last - base;
       U32x4* to = panel + SwizzledChunk(block + key, chunk % 8);
       if (8 * chunk < dim) {
-        Cache::Fill(to, plane, offset + seen, dim, 8 * chunk);
+        Cache::Fill(to, plane, shape.scales, offset + seen, dim, 8 * chunk);
       } else {
         *to = U32x4{0, 0, 0, 0};
       }
@@ -148,7 +146,7 @@ RF_DEVICE void FillQueries(U32x4* to, const gpu::AttentionArgs& a, const Prefill
       const uint64_t head =
           uint64_t{work.token + r / work.group} * a.n_heads + kv_head * work.group + r % work.group;
       const uint8_t* q = reinterpret_cast<const uint8_t*>(a.q + head * a.head_dim_k);
-      FloatCache::Unpack(FloatCache::Load(q, 0, 0, 8 * chunk), value);
+      FloatCache::Unpack(FloatCache::Load(q, 0, 0, 0, 8 * chunk), value);
     }
     U32x4 packed;
     packed.x = PackHalves(value[0] * scale, value[1] * scale);
@@ -281,11 +279,13 @@ RF_DEVICE void Prefill(const AttentionPrefillArgs& args) {
   uint32_t key = 0;
   if (a.window != 0 && first_position >= a.window)
     key = (first_position + 1 - a.window) / S::kKeys * S::kKeys;
-  FillTile<Cache, kPanels>(shared.k, a, a.k_pages, pages, kv_head, a.head_dim_k, key, last);
+  FillTile<Cache, kPanels>(shared.k, a, a.k_pages, a.k_plane, pages, kv_head, a.head_dim_k, key,
+                           last);
   for (; key <= last; key += S::kKeys) {
     CopyWait();
     BlockBarrier();  // k is there, and v is free
-    FillTile<Cache, kPanels>(shared.v, a, a.v_pages, pages, kv_head, a.head_dim_v, key, last);
+    FillTile<Cache, kPanels>(shared.v, a, a.v_pages, a.v_plane, pages, kv_head, a.head_dim_v, key,
+                             last);
     TileSum s[S::kKeys / 16];
     RF_UNROLL
     for (uint32_t n = 0; n < S::kKeys / 16; ++n) {
@@ -317,8 +317,8 @@ RF_DEVICE void Prefill(const AttentionPrefillArgs& args) {
     CopyWait();
     BlockBarrier();  // v is there, and k is free
     if (key + S::kKeys <= last) {
-      FillTile<Cache, kPanels>(shared.k, a, a.k_pages, pages, kv_head, a.head_dim_k, key + S::kKeys,
-                               last);
+      FillTile<Cache, kPanels>(shared.k, a, a.k_pages, a.k_plane, pages, kv_head, a.head_dim_k,
+                               key + S::kKeys, last);
     }
     RF_UNROLL
     for (uint32_t n = 0; n < S::kKeys / 16; ++n) {
@@ -370,19 +370,29 @@ RF_DEVICE void Prefill(const AttentionPrefillArgs& args) {
 
 }  // namespace
 
+// Names: cache type, columns of a head at most.
 #if RF_PORT_CHAIN_TILES(1)
 RF_KERNEL(attention_prefill_f16_d64, gpu::AttentionPrefillArgs, kThreads) {
   Prefill<HalfCache, 1>(args);
+}
+RF_KERNEL(attention_prefill_q8_0_d64, gpu::AttentionPrefillArgs, kThreads) {
+  Prefill<Q8Cache, 1>(args);
 }
 #endif
 #if RF_PORT_CHAIN_TILES(2)
 RF_KERNEL(attention_prefill_f16_d128, gpu::AttentionPrefillArgs, kThreads) {
   Prefill<HalfCache, 2>(args);
 }
+RF_KERNEL(attention_prefill_q8_0_d128, gpu::AttentionPrefillArgs, kThreads) {
+  Prefill<Q8Cache, 2>(args);
+}
 #endif
 #if RF_PORT_CHAIN_TILES(4)
 RF_KERNEL(attention_prefill_f16_d256, gpu::AttentionPrefillArgs, kThreads) {
   Prefill<HalfCache, 4>(args);
+}
+RF_KERNEL(attention_prefill_q8_0_d256, gpu::AttentionPrefillArgs, kThreads) {
+  Prefill<Q8Cache, 4>(args);
 }
 #endif
 

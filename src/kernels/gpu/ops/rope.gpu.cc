@@ -35,11 +35,39 @@ RF_DEVICE SinCos AccurateSinCos(float position, float frequency, float frequency
   return {(quadrant & 2) != 0 ? -sine : sine, ((quadrant + 1) & 2) != 0 ? -cosine : cosine};
 }
 
-RF_DEVICE void StorePage(void* pages, uint64_t index, float value, uint32_t half_cache) {
-  if (half_cache != 0) {
-    static_cast<uint16_t*>(pages)[index] = FloatToHalf(value);
+// Column i of position `offset` in a plane of `dim` columns.
+RF_DEVICE void StorePlain(uint8_t* plane, uint32_t offset, uint32_t dim, uint32_t i, float value,
+                          uint32_t cache_type) {
+  const uint32_t index = offset * dim + i;
+  if (cache_type == gpu::kCacheF16) {
+    reinterpret_cast<uint16_t*>(plane)[index] = FloatToHalf(value);
   } else {
-    static_cast<float*>(pages)[index] = value;
+    reinterpret_cast<float*>(plane)[index] = value;
+  }
+}
+
+// The same for a cache of Q8_0, quantised as kernels/op/kv_page.h says. All lanes call it; those
+// with i >= dim hold the value 0.
+RF_DEVICE void StoreQ8(uint8_t* plane, uint32_t scales, uint32_t offset, uint32_t dim, uint32_t i,
+                       float value) {
+  uint32_t most = BitCast<uint32_t>(value) & 0x7FFFFFFFu;
+#pragma unroll
+  for (uint32_t mask = gpu::kCacheBlock / 2; mask != 0; mask /= 2) {
+    const uint32_t other = ShuffleXor(most, mask);
+    most = most > other ? most : other;
+  }
+  const uint16_t half = FloatToHalf(BitCast<float>(most) * (1.0f / 127.0f));
+  const float scale = HalfToFloat(half);
+  const bool usable = scale > 0.0f && scale < __builtin_inff();
+  const float q = value * (usable ? 1.0f / scale : 0.0f);
+  if (i >= dim) return;
+  // Comparisons that a NaN fails.
+  const float low = q > -127.0f ? q : -127.0f;
+  const int32_t quant = static_cast<int32_t>(__builtin_rintf(low < 127.0f ? low : 127.0f));
+  plane[offset * dim + i] = static_cast<uint8_t>(quant);
+  if (i % gpu::kCacheBlock == 0) {
+    const uint32_t blocks = (dim + gpu::kCacheBlock - 1) / gpu::kCacheBlock;
+    reinterpret_cast<uint16_t*>(plane + scales)[offset * blocks + i / gpu::kCacheBlock] = half;
   }
 }
 
@@ -105,11 +133,16 @@ RF_KERNEL(rope_kv, gpu::RopeKvArgs, 512) {
   float value = 0.0f;
   if (i < dim) value = is_key ? Rotated(args, args.k + at, token, i) : args.v[at + i];
   BlockBarrier();
-  if (i >= dim) return;
   const uint64_t page = slot / args.page_size;
-  const uint64_t offset = slot % args.page_size;
-  const uint64_t index = ((page * args.n_kv_heads + head) * args.page_size + offset) * dim + i;
-  StorePage(is_key ? args.k_pages : args.v_pages, index, value, args.half_cache);
+  const uint32_t offset = slot % args.page_size;
+  const uint32_t plane_bytes = is_key ? args.k_plane.bytes : args.v_plane.bytes;
+  uint8_t* const plane =
+      (is_key ? args.k_pages : args.v_pages) + (page * args.n_kv_heads + head) * plane_bytes;
+  if (args.cache_type == gpu::kCacheQ8) {
+    StoreQ8(plane, is_key ? args.k_plane.scales : args.v_plane.scales, offset, dim, i, value);
+  } else if (i < dim) {
+    StorePlain(plane, offset, dim, i, value, args.cache_type);
+  }
 }
 
 }  // namespace rocforge::port

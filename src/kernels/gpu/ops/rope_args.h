@@ -3,6 +3,8 @@
 
 #include <stdint.h>
 
+#include "kernels/gpu/ops/kv_cache_args.h"
+
 namespace rocforge::gpu {
 
 // table[t, 2 j], table[t, 2 j + 1] = cos, sin of positions[t] in dimension pair j, times magnitude.
@@ -25,8 +27,8 @@ struct RopeKvArgs {
   const float* v;        // [n_tokens, n_kv_heads * head_dim_v] or null
   const float* table;    // [n_tokens, rope_dim]; null: no rotation
   const int32_t* slots;  // [n_tokens]
-  void* k_pages;         // [n_pages, n_kv_heads, page_size, head_dim]
-  void* v_pages;         // [n_pages, n_kv_heads, page_size, head_dim_v]
+  uint8_t* k_pages;      // [n_pages, n_kv_heads] planes
+  uint8_t* v_pages;      // the same
   uint32_t n_heads;
   uint32_t n_kv_heads;
   uint32_t head_dim;
@@ -34,7 +36,9 @@ struct RopeKvArgs {
   uint32_t rope_dim;
   uint32_t neox;  // 1: pairs (j, j + rope_dim / 2); 0: (2 j, 2 j + 1)
   uint32_t page_size;
-  uint32_t half_cache;  // 1: f16 pages, 0: f32
+  uint32_t cache_type;  // kCacheF32, ...
+  CachePlane k_plane;
+  CachePlane v_plane;
 };
 
 }  // namespace rocforge::gpu
