@@ -152,7 +152,7 @@ void Gemm(Bench& bench) {
     Model(bench, llama2_7b, 512, options(GemmUnit::kWarpgroup, 256));
     Model(bench, llama2_7b, 512, options(GemmUnit::kWarpgroupWide, 256));
   }
-  for (const int64_t tokens : {9, 16, 32, 64, 128, 1024, 2048})
+  for (const int64_t tokens : {2, 4, 6, 8, 9, 16, 32, 64, 128, 1024, 2048})
     Model(bench, llama2_7b, tokens, options(GemmUnit::kAuto, 256));
   Model(bench, llama31_8b, 512, options(GemmUnit::kAuto, 256));
 }

@@ -82,6 +82,7 @@ void Matvec(Bench& bench) {
                                       {11008, 4096},
                                       {4096, 11008},
                                       {14336, 4096},
+                                      {4096, 14336},
                                       {32000, 4096}}) {
       Single(bench, type, n_out, cols, 1);
     }
@@ -95,7 +96,7 @@ void Matvec(Bench& bench) {
     Single(bench, type, 11008, 4096, 1);
   const ModelShape llama2_7b{"7B", 32, 4096, 4096, 11008, 32000};
   const ModelShape llama31_8b{"8B", 32, 4096, 1024, 14336, 128256};
-  for (const int64_t n_x : {1, 4, 8}) Model(bench, llama2_7b, n_x);
+  for (const int64_t n_x : {1, 2, 4, 6, 8}) Model(bench, llama2_7b, n_x);
   Model(bench, llama31_8b, 1);
 }
 

@@ -453,19 +453,23 @@ TEST_P(GemmTest, RangeOfValues) {
 }
 
 TEST_P(GemmTest, FewRowsAndSmallFloatsStayWithTheVectorKernels) {
-  const auto min_rows = [](DType type, int64_t n_experts, int64_t cols) {
+  const auto min_rows = [this](DType type, int64_t n_experts, int64_t cols) {
     op::MoeMatMul experts;
     const op::Params params = n_experts > 0 ? op::Params(experts) : op::Params(op::MatMul{});
     std::vector<op::Operand> in = {{{DType::kF32, 1, 99, cols}, nullptr}};
     if (n_experts > 0) in.push_back({{DType::kI32, 1, 99, 1}, nullptr});
     in.push_back({{type, std::max<int64_t>(n_experts, 1), 4096, cols}, nullptr});
     const std::vector<op::Operand> out = {{{DType::kF32, 1, 99, 4096}, nullptr}};
-    return GemmMinRows({&params, in, out, nullptr, nullptr});
+    return GemmMinRows({&params, in, out, nullptr, nullptr}, *device_);
   };
   EXPECT_EQ(min_rows(DType::kQ4_K, 0, 256), 9);
   EXPECT_EQ(min_rows(DType::kQ4_K, 16, 256), 8 * 16 + 1);
   EXPECT_GT(min_rows(DType::kF32, 0, 256), 1'000'000'000);
   EXPECT_EQ(min_rows(DType::kF32, 0, 1024), 9);
+  // Large matrices of types that gemm_few knows, where there is one.
+  const bool few = !device_->info().architecture.starts_with("gfx");
+  EXPECT_EQ(min_rows(DType::kQ4_K, 0, 8192), few ? 5 : 9);
+  EXPECT_EQ(min_rows(DType::kIQ4_XS, 0, 8192), 9);
 }
 
 TEST_P(GemmTest, TooLittleScratchIsSaid) {

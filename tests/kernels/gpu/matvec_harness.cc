@@ -207,7 +207,7 @@ void MatvecHarness::Expect(const MatvecCase& c) {
 
   ASSERT_NO_FATAL_FAILURE(RunDevice(c, params, data));
 
-  const bool many = out_rows >= gpu::GemmMinRows(call);
+  const bool many = out_rows >= gpu::GemmMinRows(call, *device_);
   // y and the bound of its error for weight i, row r, column o.
   const auto dot = [&](size_t i, int64_t r, int64_t o) {
     const op::TensorDesc& desc = data.in_desc[first_weight + i];

@@ -36,13 +36,13 @@ class FewOrMany final : public BoundOp {
 
 }  // namespace
 
-int64_t WithGemmScratchBytes(const op::Call& call) {
-  return call.out[0].desc.rows < GemmMinRows(call) ? 0 : GemmScratchBytes(call);
+int64_t WithGemmScratchBytes(const op::Call& call, const Device& device) {
+  return call.out[0].desc.rows < GemmMinRows(call, device) ? 0 : GemmScratchBytes(call);
 }
 
 Result<std::unique_ptr<BoundOp>> WithGemm(std::unique_ptr<BoundOp> few, const op::Call& call,
                                           const RowCount& rows, const BindContext& context) {
-  const int64_t min_rows = GemmMinRows(call);
+  const int64_t min_rows = GemmMinRows(call, *context.device);
   if (call.out[0].desc.rows < min_rows) return few;
   ROCFORGE_ASSIGN_OR_RETURN(std::unique_ptr<BoundOp> many, BindGemm(call, rows, context));
   return std::unique_ptr<BoundOp>(std::make_unique<FewOrMany>(

@@ -537,16 +537,24 @@ Result<std::unique_ptr<BoundOp>> BindGemm(const op::Call& call, const RowCount& 
   return std::unique_ptr<BoundOp>(std::make_unique<GemmOp>(std::move(gemm)));
 }
 
-int64_t GemmMinRows(const op::Call& call) {
+int64_t GemmMinRows(const op::Call& call, const Device& device) {
   constexpr int64_t kFew = 8;
+  constexpr int64_t kFewDirect = 4;
   constexpr int64_t kSmall = 4 << 20;  // weights
+  constexpr int64_t kLarge = 32 << 20;
   const Sizes sizes = SizesOf(call);
   bool stays_float = true;
+  // AMD's code has no gemm_few (gemm_kernels.cc).
+  bool direct = !sizes.experts && !device.info().architecture.starts_with("gfx");
+  int64_t n = 0;
   for (size_t i = 0; i < static_cast<size_t>(sizes.n_weights); ++i) {
     const op::TensorDesc& w = call.in[FirstWeight(call) + i].desc;
     stays_float &= w.dtype == DType::kF32 && w.outer * w.rows * w.cols < kSmall;
+    direct &= IsDirectType(static_cast<uint32_t>(w.dtype));
+    n += w.rows * w.cols;
   }
-  return stays_float ? std::numeric_limits<int64_t>::max() : kFew * sizes.n_experts + 1;
+  if (stays_float) return std::numeric_limits<int64_t>::max();
+  return (direct && n >= kLarge ? kFewDirect : kFew) * sizes.n_experts + 1;
 }
 
 int64_t GemmScratchBytes(const op::Call& call, const GemmOptions& options) {

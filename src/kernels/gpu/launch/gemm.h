@@ -18,10 +18,11 @@ struct GemmOptions {
 };
 
 // Rows of the output from which on the matrix product is taken: more than eight for each matrix,
-// because unpacking costs as much as some passes over the packed weights. Never for small matrices
-// of F32: a file keeps what is sensitive in F32, such as the routers of experts, and f16 would
-// lose it.
-int64_t GemmMinRows(const op::Call& call);
+// because unpacking costs as much as some passes over the packed weights; more than four for large
+// matrices that the device multiplies straight from packed words (gemm_few). Never for small
+// matrices of F32: a file keeps what is sensitive in F32, such as the routers of experts, and f16
+// would lose it.
+int64_t GemmMinRows(const op::Call& call, const Device& device);
 
 // The op by the matrix product alone, for any number of rows. `call` is a MatMul or MoeMatMul with
 // the rows of the largest step. WeightsReady takes the magnitudes of the weights, which say how
@@ -38,6 +39,6 @@ int64_t GemmScratchBytes(const op::Call& call, const GemmOptions& options = {});
 Result<std::unique_ptr<BoundOp>> WithGemm(std::unique_ptr<BoundOp> few, const op::Call& call,
                                           const RowCount& rows, const BindContext& context);
 // Scratch of its matrix product; 0 where no step has the rows for one.
-int64_t WithGemmScratchBytes(const op::Call& call);
+int64_t WithGemmScratchBytes(const op::Call& call, const Device& device);
 
 }  // namespace rocforge::gpu

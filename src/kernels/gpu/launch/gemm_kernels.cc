@@ -43,6 +43,11 @@ Result<std::optional<Kernel>> FindFew(const BindContext& context, uint32_t rows)
 
 }  // namespace
 
+bool IsDirectType(uint32_t type) {
+  return type == kWeightQ4_0 || type == kWeightQ8_0 || type == kWeightQ4_K || type == kWeightQ5_K ||
+         type == kWeightQ6_K;
+}
+
 uint32_t FewSharedBytes(uint32_t rows) { return kFewStages * FewStageBytes(rows); }
 
 Result<GemmKernels> FindGemmKernels(const BindContext& context, bool glu, bool even_columns) {
@@ -78,9 +83,7 @@ SkinnyConfig ChooseSkinny(std::span<const Weight> weights, int64_t n_k_tiles,
   SkinnyConfig config{true, 1};
   uint32_t column_tiles = 0;
   for (const Weight& weight : weights) {
-    const uint32_t type = weight.type;
-    config.direct &= type == kWeightQ4_0 || type == kWeightQ8_0 || type == kWeightQ4_K ||
-                     type == kWeightQ5_K || type == kWeightQ6_K;
+    config.direct &= IsDirectType(weight.type);
     column_tiles += CeilDiv(weight.n_rows, kGemmColumns);
   }
   const uint32_t stages = CeilDiv(static_cast<uint64_t>(n_k_tiles), 2u);

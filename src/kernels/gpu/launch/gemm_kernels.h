@@ -35,6 +35,9 @@ struct GemmKernels {
 // have.
 Result<GemmKernels> FindGemmKernels(const BindContext& context, bool glu, bool even_columns);
 
+// Whether gemm_few knows the WeightType.
+bool IsDirectType(uint32_t type);
+
 // Shared memory that a launch of gemm_few with up to `rows` rows (32 or 64) asks for.
 uint32_t FewSharedBytes(uint32_t rows);
 

@@ -416,8 +416,8 @@ Result<std::unique_ptr<BoundOp>> BindMatMul(const op::Call& call, const RowCount
   return WithGemm(std::move(few), call, rows, context);
 }
 
-int64_t MatMulScratchBytes(const op::Call& call, const Device&) {
-  return std::max(MatvecScratchBytes(DenseCall(call)), WithGemmScratchBytes(call));
+int64_t MatMulScratchBytes(const op::Call& call, const Device& device) {
+  return std::max(MatvecScratchBytes(DenseCall(call)), WithGemmScratchBytes(call, device));
 }
 
 }  // namespace rocforge::gpu

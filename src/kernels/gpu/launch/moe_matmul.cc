@@ -25,8 +25,8 @@ Result<std::unique_ptr<BoundOp>> BindMoeMatMul(const op::Call& call, const RowCo
   return WithGemm(std::move(few), call, rows, context);
 }
 
-int64_t MoeMatMulScratchBytes(const op::Call& call, const Device&) {
-  return std::max(MatvecScratchBytes(ExpertsCall(call)), WithGemmScratchBytes(call));
+int64_t MoeMatMulScratchBytes(const op::Call& call, const Device& device) {
+  return std::max(MatvecScratchBytes(ExpertsCall(call)), WithGemmScratchBytes(call, device));
 }
 
 }  // namespace rocforge::gpu
