@@ -16,7 +16,6 @@ DATA = os.path.join(ROOT, "../shared/testdata")
 GOLDEN = (("stories260K-f32", 24, 0.002), ("stories260K-q8_0", 16, 0.1), ("stories260K-q4_0", 16, 0.1),
           ("stories15M-q8_0", 12, 0.1))
 QUESTION, ANSWER_TOKENS = "What is the capital of France?", 10
-ANSWER_ARCH = "gfx1100"  # the others would take another quarter of an hour each and run the same kernels
 
 
 def smollm2():
@@ -93,8 +92,7 @@ def main():
     for arch in options.arch.split(","):
         deadline = time.monotonic() + options.seconds
         cases = [(name, lambda left, a=(name, n, t): golden_case(binary, arch, *a, left)) for name, n, t in GOLDEN]
-        if arch == ANSWER_ARCH:
-            cases.append(("smollm2", lambda left: answer_case(binary, arch, left)))
+        cases.append(("smollm2", lambda left, a=arch: answer_case(binary, a, left)))
         for name, case in cases:
             if options.filter not in name:
                 continue

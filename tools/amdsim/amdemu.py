@@ -21,6 +21,7 @@ def _mend(emu):
     _merge_half_loads(emu)
     _negate_sub_dwords(emu)
     _keep_high_registers(emu)
+    _part_registers_from_constants(emu)
 
 
 def _replace(emu, name, new):
@@ -159,6 +160,20 @@ def _keep_high_registers(emu):
 
     for name in ("_compile_vop12", "_compile_vopc"):
         _replace(emu, name, without_halves(getattr(emu, name)))
+
+
+def _part_registers_from_constants(emu):
+    """WMMA with 0 as C after WMMA with registers as C: the emulator compiles an instruction once for all registers, and took
+    the code for registers for the constant too (so that 0 was v128 to v135) if it had met that first. Bit 8 of the operand,
+    which tells registers from constants (RDNA3 ISA, "Scalar and vector operands"), is part of the key here."""
+    old = emu._compile_wmma
+
+    def compile_wmma(inst, ctx):
+        sink, field = old(inst, ctx), type(inst).src2
+        ctx.dyn_fields = [(lo, hi - 1 if (lo, hi) == (field.lo, field.hi) else hi) for lo, hi in ctx.dyn_fields]
+        return sink
+
+    _replace(emu, "_compile_wmma", compile_wmma)
 
 
 base.mend = _mend

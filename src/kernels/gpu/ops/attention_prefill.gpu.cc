@@ -316,6 +316,7 @@ RF_DEVICE void Prefill(const AttentionPrefillArgs& args) {
     Weigh<kPanels>(s, run);
     CopyWait();
     BlockBarrier();  // v is there, and k is free
+    const uint32_t lane = FreshLane();
     if (key + S::kKeys <= last) {
       FillTile<Cache, kPanels>(shared.k, a, a.k_pages, a.k_plane, pages, kv_head, a.head_dim_k,
                                key + S::kKeys, last);
@@ -329,7 +330,7 @@ RF_DEVICE void Prefill(const AttentionPrefillArgs& args) {
         const uint32_t at = wave_tile + t;
         if (at < v_tiles) {
           KeyTile v;
-          LoadTileTransposed(v, shared.v + at / 4 * (S::kKeys * 8), 16 * n, at % 4 * 2);
+          LoadTileTransposed(v, shared.v + at / 4 * (S::kKeys * 8), 16 * n, at % 4 * 2, lane);
           MultiplyChain(run.out[t], p, v);
         }
       }

@@ -69,7 +69,7 @@ RF_KERNEL(conformance_chain, ConformanceArgs, kWaveSize) {
     RF_UNROLL
     for (uint32_t i = 0; i < kTileValues; ++i) o.v[i] = 0.0f;
     KeyTile v;
-    LoadTileTransposed(v, shared.v, 0, 2 * t);
+    LoadTileTransposed(v, shared.v, 0, 2 * t, FreshLane());
     MultiplyChain(o, p, v);
     RF_UNROLL
     for (uint32_t i = 0; i < kTileValues; ++i)

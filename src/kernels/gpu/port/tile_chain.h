@@ -5,8 +5,9 @@
 //
 //   QueryTile, KeyTile, ChainTile   operands: 16 queries by 16 columns; 16 keys by 16 columns, or
 //     16 columns of V by 16 keys; P: 16 queries by 16 keys. LoadTile (tile.h) loads the first two.
-//   void LoadTileTransposed(KeyTile&, const U32x4* rows, row, chunk)   the columns [8 chunk, 8
-//     chunk + 16) of rows [row, row + 16) as 16 rows of the operand.
+//   void LoadTileTransposed(KeyTile&, const U32x4* rows, row, chunk, lane)   the columns [8 chunk,
+//     8 chunk + 16) of rows [row, row + 16) as 16 rows of the operand. lane: a FreshLane().
+//   uint32_t FreshLane()   LaneId(). Call it once in each round of a loop.
 //   void MultiplyScores(TileSum& s, const QueryTile&, const KeyTile&)
 //   void MakeChain(ChainTile& p, const TileSum& s)   s rounded to f16.
 //   void MultiplyChain(TileSum& o, const ChainTile& p, const KeyTile& v)
@@ -21,8 +22,6 @@
 // 1 where the compiler keeps the tiles of attention over 64 n columns in registers. Elsewhere a
 // kernel of them would spill and is left out; the launcher sees that its name is missing.
 #if defined(__GFX10__)
-#define RF_PORT_CHAIN_TILES(n) 0
-#elif defined(__GFX12__)
 #define RF_PORT_CHAIN_TILES(n) ((n) != 2)
 #else
 #define RF_PORT_CHAIN_TILES(n) 1
@@ -38,6 +37,17 @@ RF_DEVICE uint32_t PackHalves(float low, float high) {
   return packed;
 #else
   return FloatToHalf(low) | static_cast<uint32_t>(FloatToHalf(high)) << 16;
+#endif
+}
+
+// The lane's number, hidden from clang, so that what follows from it is computed in each round of a
+// loop: else clang holds the addresses of all of a loop's LoadTileTransposed in registers, up to a
+// hundred of them.
+RF_DEVICE uint32_t FreshLane() {
+#if defined(__AMDGCN__)
+  return static_cast<uint32_t>(Pinned(static_cast<int>(LaneId())));
+#else
+  return LaneId();
 #endif
 }
 
@@ -57,11 +67,12 @@ RF_DEVICE constexpr uint32_t ChainSlot(uint32_t) { return 0; }
 
 // Pairs of columns, of which one is wanted: whole words need no loads into halves of registers,
 // which wait for the other half.
-RF_DEVICE void LoadTileTransposed(KeyTile& tile, const U32x4* rows, uint32_t row, uint32_t chunk) {
+RF_DEVICE void LoadTileTransposed(KeyTile& tile, const U32x4* rows, uint32_t row, uint32_t chunk,
+                                  uint32_t lane) {
   typedef uint32_t Word __attribute__((may_alias));
   typedef uint32_t Words __attribute__((ext_vector_type(kLaneHalves / 2)));
-  const uint32_t column = LaneId() % 16;
-  const uint32_t first = kLaneHalves == 16 ? row : row + LaneId() / 16 * kLaneHalves;
+  const uint32_t column = lane % 16;
+  const uint32_t first = kLaneHalves == 16 ? row : row + lane / 16 * kLaneHalves;
   const uint32_t choose = column % 2 != 0 ? 0x07060302u : 0x05040100u;
   const auto pair_of = [&](uint32_t key) {
     const U32x4* at = rows + SwizzledChunk(key, chunk + column / 8);
@@ -164,8 +175,8 @@ RF_DEVICE float ChainSum(float v) {
 
 RF_DEVICE constexpr uint32_t ChainSlot(uint32_t i) { return i / 2 % 2; }
 
-RF_DEVICE void LoadTileTransposed(KeyTile& tile, const U32x4* rows, uint32_t row, uint32_t chunk) {
-  const uint32_t lane = LaneId();
+RF_DEVICE void LoadTileTransposed(KeyTile& tile, const U32x4* rows, uint32_t row, uint32_t chunk,
+                                  uint32_t lane) {
   const U32x4* at = rows + SwizzledChunk(row + lane % 16, chunk + lane / 16);
   asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
                : "=r"(tile.v[0]), "=r"(tile.v[1]), "=r"(tile.v[2]), "=r"(tile.v[3])
@@ -186,10 +197,11 @@ RF_DEVICE constexpr uint32_t ChainSlot(uint32_t i) { return i / kPatchColumns; }
 // f16 in shared memory that was written in wider pieces.
 typedef uint16_t TileHalf __attribute__((may_alias));
 
-RF_DEVICE void LoadTileTransposed(KeyTile& tile, const U32x4* rows, uint32_t row, uint32_t chunk) {
+RF_DEVICE void LoadTileTransposed(KeyTile& tile, const U32x4* rows, uint32_t row, uint32_t chunk,
+                                  uint32_t lane) {
   RF_UNROLL
   for (uint32_t c = 0; c < kPatchColumns; ++c) {
-    const uint32_t column = kPatchColumns * (LaneId() % 4) + c;
+    const uint32_t column = kPatchColumns * (lane % 4) + c;
     RF_UNROLL
     for (uint32_t pair = 0; pair < 8; ++pair) {
       const auto half = [&](uint32_t k) -> uint32_t {
