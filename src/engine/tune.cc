@@ -12,7 +12,7 @@
 #include "engine/loader.h"
 #include "exec/cpu_executor.h"
 #include "exec/gpu_executor.h"
-#include "exec/tune_step.h"
+#include "exec/one_sequence.h"
 #include "kernels/cpu/kernels.h"
 
 namespace rocforge::engine {

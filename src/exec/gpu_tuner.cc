@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "base/format.h"
-#include "exec/tune_step.h"
+#include "exec/one_sequence.h"
 #include "kernels/gpu/ops/gemm_args.h"
 
 namespace rocforge::exec {
@@ -132,7 +132,7 @@ class Tuner {
   }
 
   // Tunes what is not tuned yet: matrix products, or attention, of one step.
-  Status Step(const TuneStep& step, bool attention, double from, double to) {
+  Status Step(const OneSequence& step, bool attention, double from, double to) {
     shape_ = executor_.ShapeOf(step.step());
     int64_t todo = 0;
     for (size_t i = 0; i < plan_.graph.nodes.size(); ++i)
@@ -399,18 +399,18 @@ Result<TuneResult> TuneGpu(GpuExecutor& executor, const graph::Plan& plan,
   const auto filled =
       static_cast<int32_t>(std::min<int64_t>({positions, plan.limits.max_tokens, 512}));
   ROCFORGE_RETURN_IF_ERROR(
-      executor.Run(TuneStep(0, filled, n_vocab, page_table_stride).step(), Wanted::kLogits));
+      executor.Run(OneSequence(0, filled, n_vocab, page_table_stride).step(), Wanted::kLogits));
   double at = 0;
   for (const int32_t rows : options.rows) {
     const double from = at++;
     if (rows > plan.limits.max_tokens || rows > positions || tuner.stopped()) continue;
-    const TuneStep step(0, rows, n_vocab, page_table_stride);
+    const OneSequence step(0, rows, n_vocab, page_table_stride);
     ROCFORGE_RETURN_IF_ERROR(tuner.Step(step, false, from / n_steps, at / n_steps));
   }
   for (const int32_t depth : options.depths) {
     const double from = at++;
     if (depth > positions || tuner.stopped()) continue;
-    const TuneStep step(depth - 1, 1, n_vocab, page_table_stride);
+    const OneSequence step(depth - 1, 1, n_vocab, page_table_stride);
     ROCFORGE_RETURN_IF_ERROR(tuner.Step(step, true, from / n_steps, at / n_steps));
   }
   return tuner.Take();
@@ -420,7 +420,7 @@ Result<double> MeasureStep(Executor& executor, const graph::Plan& plan, int32_t 
                            int32_t count, int32_t page_table_stride) {
   constexpr double kSeconds = 0.3;
   constexpr size_t kMostRuns = 200;
-  const TuneStep step(first, count, VocabularyOf(plan), page_table_stride);
+  const OneSequence step(first, count, VocabularyOf(plan), page_table_stride);
   // Once plainly, once captured.
   for (int i = 0; i < 2; ++i)
     ROCFORGE_RETURN_IF_ERROR(executor.Run(step.step(), Wanted::kBestTokens));

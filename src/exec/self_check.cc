@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/format.h"
+#include "exec/one_sequence.h"
 #include "kernels/op/kv_page.h"
 #include "kernels/op/op.h"
 
@@ -72,39 +73,6 @@ double RelativeError(const float* got, const float* expected, size_t n) {
   }
   return std::sqrt(error) / std::max(std::sqrt(norm), 1e-20);
 }
-
-// The arrays of one step of one sequence in the first page.
-struct OneSequence {
-  std::vector<int32_t> tokens, positions, slots, page_table;
-  int32_t seq_begin[2] = {0, 0};
-  int32_t kv_len = 0;
-  int32_t output_row = 0;
-  op::Step step;
-
-  OneSequence(int32_t first, int32_t count, int64_t n_vocab, int32_t page_table_stride)
-      : page_table(static_cast<size_t>(page_table_stride), 0) {
-    for (int32_t i = 0; i < count; ++i) {
-      // Any tokens do; these are spread over the vocabulary.
-      tokens.push_back(static_cast<int32_t>((int64_t{first + i} * 7919 + 13) % n_vocab));
-      positions.push_back(first + i);
-      slots.push_back(first + i);
-    }
-    seq_begin[1] = count;
-    kv_len = first + count;
-    output_row = count - 1;
-    step = {count,
-            1,
-            1,
-            tokens.data(),
-            positions.data(),
-            seq_begin,
-            &kv_len,
-            page_table.data(),
-            page_table_stride,
-            slots.data(),
-            &output_row};
-  }
-};
 
 class Checker {
  public:
@@ -289,9 +257,9 @@ Status CheckGpuAgainstCpu(GpuExecutor& executor, const std::shared_ptr<const gpu
     return checker.Visit(node, call, done);
   };
   const OneSequence prompt(0, count, n_vocab, input.page_table_stride);
-  ROCFORGE_RETURN_IF_ERROR(executor.RunStepwise(prompt.step, visit));
+  ROCFORGE_RETURN_IF_ERROR(executor.RunStepwise(prompt.step(), visit));
   const OneSequence token(count, 1, n_vocab, input.page_table_stride);
-  return executor.RunStepwise(token.step, visit);
+  return executor.RunStepwise(token.step(), visit);
 }
 
 }  // namespace rocforge::exec

@@ -191,8 +191,6 @@ struct Gemm {
   uint32_t wave = 32;
   uint32_t multiprocessors = 1;
   bool overlap = false;
-  uint32_t few_shared_32 = 0;
-  uint32_t few_shared_64 = 0;
   std::shared_ptr<Buffer> magnitudes;  // [n_weights, 1 + kMagnitudeBlocks]
 
   template <typename T>
@@ -408,7 +406,7 @@ Status Gemm::MultiplyFew(const Stream& stream, GemmArgs args, const SkinnyConfig
   finish.n_columns = column;
   const bool small = args.n_rows <= 32;
   LaunchShape shape{column / kGemmColumns, finish.n_parts, kThreads, false, 0, overlap};
-  if (config.direct) shape.shared_bytes = small ? few_shared_32 : few_shared_64;
+  if (config.direct) shape.shared_bytes = FewSharedBytes(small ? 32 : 64);
   const Kernel& kernel = config.direct ? *(small ? kernels.few_32 : kernels.few_64)
                                        : (small ? kernels.skinny_32 : kernels.skinny_64);
   ROCFORGE_RETURN_IF_ERROR(stream.Launch(kernel, shape, &few));
@@ -512,8 +510,6 @@ Result<std::unique_ptr<BoundOp>> BindGemm(const op::Call& call, const RowCount& 
   gemm.wave = static_cast<uint32_t>(context.device->info().wave_size);
   gemm.multiprocessors = static_cast<uint32_t>(std::max(1, context.device->info().multiprocessors));
   gemm.overlap = CanOverlap(context);
-  gemm.few_shared_32 = FewSharedBytes(32);
-  gemm.few_shared_64 = FewSharedBytes(64);
   if (gemm.layout.end > context.scratch_bytes) {
     return InvalidArgument(Format("the matrix product wants {} bytes of scratch and got {}",
                                   gemm.layout.end, context.scratch_bytes));

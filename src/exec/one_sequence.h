@@ -1,4 +1,5 @@
-// A step of one sequence whose pages are the first ones, in order: what tuning measures.
+// A step of one sequence whose pages are the first ones, in order: what tuning measures and the
+// self-check compares.
 #pragma once
 
 #include <cstdint>
@@ -9,11 +10,11 @@
 namespace rocforge::exec {
 
 // Not movable: the step points into it.
-class TuneStep {
+class OneSequence {
  public:
   // Tokens [first, first + count) of the sequence; logits of the last one. Any tokens below
   // n_vocab do; these are spread over the vocabulary.
-  TuneStep(int32_t first, int32_t count, int64_t n_vocab, int32_t page_table_stride)
+  OneSequence(int32_t first, int32_t count, int64_t n_vocab, int32_t page_table_stride)
       : page_table_(static_cast<size_t>(page_table_stride)) {
     for (int32_t i = 0; i < page_table_stride; ++i) page_table_[static_cast<size_t>(i)] = i;
     for (int32_t i = 0; i < count; ++i) {
@@ -36,8 +37,8 @@ class TuneStep {
              positions_.data(),
              &output_row_};
   }
-  TuneStep(const TuneStep&) = delete;
-  TuneStep& operator=(const TuneStep&) = delete;
+  OneSequence(const OneSequence&) = delete;
+  OneSequence& operator=(const OneSequence&) = delete;
 
   const op::Step& step() const { return step_; }
 
