@@ -35,7 +35,7 @@ void RegisterModels(Command app, std::function<Status()>* run);
 void RegisterPerplexity(Command app, std::function<Status()>* run);
 void RegisterPlan(Command app, std::function<Status()>* run);
 void RegisterProfile(Command app, std::function<Status()>* run);
-// `profile commands` and `profile import`; after RegisterProfile, whose subcommands they become.
+// `profile commands`; after RegisterProfile, whose subcommand it becomes.
 void RegisterProfileRocm(Command app, std::function<Status()>* run);
 void RegisterPull(Command app, std::function<Status()>* run);
 void RegisterQuantize(Command app, std::function<Status()>* run);

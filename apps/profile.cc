@@ -10,6 +10,7 @@
 #include "apps/engine_options.h"
 #include "apps/output.h"
 #include "apps/profile/html.h"
+#include "apps/profile/import.h"
 #include "apps/profile/measure.h"
 #include "apps/profile/summary.h"
 #include "apps/profile/trace.h"
@@ -27,6 +28,7 @@ struct Flags {
   std::string timing = "stamps";
   std::string trace;
   std::string html;
+  std::vector<std::string> imported;
   bool json = false;
   bool all = false;
 };
@@ -139,11 +141,24 @@ void RegisterProfile(Command app, std::function<Status()>* run) {
   command.AddOption("--trace", flags->trace, "write a trace for Perfetto or chrome://tracing")
       .TypeName("FILE");
   command.AddOption("--html", flags->html, "write a page with plots").TypeName("FILE");
-  command.AddFlag("--all", flags->all, "all ops, not only the first dozen of each phase");
+  command
+      .AddOption(
+          "--import", flags->imported,
+          "run nothing: show what AMD's profilers wrote (CSV, JSON, rocpd), several files as "
+          "one; % memory is of --device")
+      .TypeName("FILE")
+      .Expected(1, 16)
+      .Excludes(command.Find("--model"))
+      .Excludes(command.Find("--trace"))
+      .Excludes(command.Find("--html"));
+  command.AddFlag("--all", flags->all, "all rows, not only the first dozen of each phase");
   command.AddFlag("--json", flags->json, "print one JSON object");
   command.OnParsed([run, command, flags] {
-    if (command.HasParsedSubcommand()) return;  // `profile import` and the like
+    if (command.HasParsedSubcommand()) return;  // `profile commands`
     *run = [flags] {
+      if (!flags->imported.empty()) {
+        return ImportProfiles({flags->imported, flags->engine.device, flags->all, flags->json});
+      }
       flags->options.events = flags->timing == "events";
       return RunCommand(*flags);
     };

@@ -90,6 +90,23 @@ Json Phases(const Summary& s) {
   return phases;
 }
 
+// What the engine held (from each time on), what the GPU's driver said, and the process's memory.
+Json Memory(const Profile& p) {
+  Json held = Json::array(), used = Json::array(), resident = Json::array();
+  const auto hold = [&](double at_s, const engine::MemoryUse& m) {
+    held.push_back(Json::array({Ticks(at_s), m.weights, m.kv, m.activations, m.scratch}));
+  };
+  hold(0, {});
+  double at_s = 0;
+  for (const LoadSpan& part : p.load) hold(at_s += part.seconds, part.held);
+  for (const MemorySample& m : p.memory) {
+    resident.push_back(Json::array({Ticks(m.at_s), m.resident_bytes}));
+    if (m.held.total() > 0 && m.at_s >= at_s) hold(m.at_s, m.held);
+    if (m.device_used_bytes > 0) used.push_back(Json::array({Ticks(m.at_s), m.device_used_bytes}));
+  }
+  return {{"held", std::move(held)}, {"used", std::move(used)}, {"resident", std::move(resident)}};
+}
+
 }  // namespace
 
 std::string ToHtml(const Profile& p, const Summary& s) {
@@ -100,9 +117,6 @@ std::string ToHtml(const Profile& p, const Summary& s) {
                {"interrupted", p.interrupted},
                {"read", p.ceilings.read_bytes_per_s},
                {"flops", p.ceilings.float_ops_per_s},
-               {"weights", p.weight_bytes},
-               {"kvBytes", p.kv_reserved_bytes},
-               {"scratch", p.scratch_bytes},
                {"first", p.first_token_seconds},
                {"run", p.run_seconds > 0 ? p.run_seconds : 1},
                {"runBegin", p.run_begin_s},
@@ -122,9 +136,7 @@ std::string ToHtml(const Profile& p, const Summary& s) {
     data["load"].push_back(
         Json{{"name", part.name}, {"seconds", part.seconds}, {"bytes", part.bytes}});
   }
-  data["memory"] = Json::array();
-  for (const MemorySample& m : p.memory)
-    data["memory"].push_back(Json::array({Ticks(m.at_s), m.resident_bytes, m.kv_bytes}));
+  data["memory"] = Memory(p);
   // ASCII only, so that no character of a model's name ends the script element or a line of it.
   std::string json = data.dump(-1, ' ', true, Json::error_handler_t::replace);
   for (size_t at = 0; (at = json.find('<', at)) != std::string::npos; ++at)

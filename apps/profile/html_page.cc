@@ -62,7 +62,9 @@ this machine can, on the flat one it computes as fast. Hollow: prefill, filled: 
 <section><h2>Ops</h2><p class="soft">Length: time. Solid: what the ceilings of this machine would
 take. <button data-p="prefill">prefill</button><button data-p="decode">decode</button></p>
 <div class="bars" id="bars"></div></section>
-<section><h2>Memory over time</h2><p class="soft" id="memnote"></p><div id="mem"></div></section>
+<section><h2>Memory over time</h2><p class="soft" id="heldnote"></p><div id="held"></div>
+<div class="legend" id="heldlegend"></div><p class="soft" id="memnote"></p><div id="mem"></div>
+</section>
 <section><h2>Phases</h2><div id="phases"></div></section>
 <section><h2>Load</h2><div id="load"></div></section>
 <div id="tip"></div></main>
@@ -72,7 +74,7 @@ const std::string_view kPageTail = R"PAGE(</script><script>
 'use strict';
 const D=JSON.parse(document.getElementById('data').textContent),$=id=>document.getElementById(id);
 [D.timeline.spans,D.timeline.ops].forEach(l=>l.forEach(x=>{x[1]*=1e-7;x[2]*=1e-7}));
-D.memory.forEach(x=>x[0]*=1e-7);
+Object.values(D.memory).forEach(l=>l.forEach(x=>x[0]*=1e-7));
 const esc=s=>String(s).replace(/[&<>"]/g,c=>({'&':'&amp;','<':'&lt;','>':'&gt;','"':'&quot;'}[c]));
 const css=n=>getComputedStyle(document.documentElement).getPropertyValue(n).trim();
 const COLORS=['#4c78e0','#e8862e','#2fa58a','#d65a6f','#9a63d8','#b8932f','#5aa33f','#c25ea8',
@@ -190,24 +192,38 @@ return`<div>${esc(r.name)} <span class="soft">${esc(r.types||'')}</span></div>
 document.querySelectorAll('[data-p]').forEach(b=>b.onclick=()=>show(b.dataset.p));
 show(D.rows.some(r=>r.phase==='decode')?'decode':'prefill')})();
 /* memory */
-(function(){const m=D.memory;$('memnote').textContent='Resident memory of the process'+
-(D.gpu?' (on the host)':', mapped weights included')+'. Reserved by the engine: weights '+
-bytes(D.weights)+', KV cache '+bytes(D.kvBytes)+', activations and scratch '+bytes(D.scratch)+'.';
-if(m.length<2)return;const W=1100,H=200,l=80,r=20,t=12,b=30;
-const t1=m[m.length-1][0]||1,hi=Math.max(...m.map(q=>q[1]))*1.1||1;
-const X=v=>l+v/t1*(W-l-r),Y=v=>H-b-v/hi*(H-t-b);let s=`<svg viewBox="0 0 ${W} ${H}" role="img"
-aria-label="memory">`;
+(function(){const M=D.memory,names=['weights','KV cache','activations','kernel scratch'],
+cols=['#4c78e0','#2fa58a','#e8862e','#9a63d8'],last=M.held[M.held.length-1]||[0,0,0,0,0];
+const end=Math.max(...[M.held,M.used,M.resident].map(l=>l.length?l[l.length-1][0]:0))||1;
+/* layers: stacked areas, each point holds until the next; lines: [points, colour] */
+function chart(id,label,layers,lines){const W=1100,H=200,l=80,r=20,t=12,b=30;
+const sum=q=>q.slice(1).reduce((a,v)=>a+v,0);
+const hi=1.1*Math.max(1,...layers.map(sum),...lines.flatMap(x=>x[0].map(q=>q[1])));
+const X=v=>(l+v/end*(W-l-r)).toFixed(1),Y=v=>(H-b-v/hi*(H-t-b)).toFixed(1);
+let s=`<svg viewBox="0 0 ${W} ${H}" role="img" aria-label="${label}">`;
 for(let i=0;i<=4;i++)s+=`<line x1="${l}" x2="${W-r}" y1="${Y(hi*i/4)}" y2="${Y(hi*i/4)}"
-stroke="var(--line)"/><text x="${l-8}" y="${Y(hi*i/4)+4}" text-anchor="end">${bytes(hi*i/4)}</text>`;
-for(let i=0;i<=5;i++)s+=`<text x="${X(t1*i/5)}" y="${H-8}" text-anchor="${i<5?'middle':
-'end'}">${time(t1*i/5)}</text>`;
-const pts=m.map(q=>X(q[0]).toFixed(1)+','+Y(q[1]).toFixed(1)).join(' ');
-s+=`<polygon points="${l},${H-b} ${pts} ${X(t1)},${H-b}" fill="var(--accent)" opacity=".15"/>
-<polyline points="${pts}" fill="none" stroke="var(--accent)" stroke-width="2"/>
-<line x1="${X(D.runBegin)}" x2="${X(D.runBegin)}" y1="${t}" y2="${H-b}" stroke="var(--soft)"
-stroke-dasharray="4 4"/><text class="ink" x="${X(D.runBegin)+(X(D.runBegin)>W-140?-6:6)}"
-y="${t+10}" text-anchor="${X(D.runBegin)>W-140?'end':'start'}">the run begins</text>`;
-$('mem').innerHTML=s+'</svg>'})();
+stroke="var(--line)"/><text x="${l-8}" y="${+Y(hi*i/4)+4}" text-anchor="end">${bytes(hi*i/4)}</text>`;
+for(let i=0;i<=5;i++)s+=`<text x="${X(end*i/5)}" y="${H-8}" text-anchor="${i<5?'middle':
+'end'}">${time(end*i/5)}</text>`;
+if(layers.length)for(let k=cols.length;k>0;k--){let p=`M${l},${H-b}`;layers.forEach((q,i)=>{
+p+=`L${X(q[0])},${Y(i?sum(layers[i-1].slice(0,k+1)):0)}L${X(q[0])},${Y(sum(q.slice(0,k+1)))}`});
+s+=`<path d="${p}L${X(end)},${Y(sum(layers[layers.length-1].slice(0,k+1)))}L${X(end)},${H-b}Z"
+fill="${cols[k-1]}"/>`}
+lines.forEach(x=>{s+=`<polyline points="${x[0].map(q=>X(q[0])+','+Y(q[1])).join(' ')}" fill="none"
+stroke="${x[1]}" stroke-width="2"/>`});
+const x=+X(D.runBegin),right=x>W-140;
+$(id).innerHTML=s+`<line x1="${x}" x2="${x}" y1="${t}" y2="${H-b}" stroke="var(--ink)"
+stroke-dasharray="4 4"/><text class="ink" x="${x+(right?-6:6)}" y="${t+10}"
+text-anchor="${right?'end':'start'}">the run begins</text></svg>`}
+$('heldnote').textContent='Held by the engine'+(D.gpu?' on the GPU':', of the file and of its own')+
+'; constant once the run begins.'+(M.used.length?
+' The line: in use on the GPU by all programs, as its driver says.':'');
+$('heldlegend').innerHTML=names.map((n,i)=>`<span><i style="background:${cols[i]}"></i>${n}
+${bytes(last[i+1])}</span>`).join('');
+chart('held','memory of the engine',M.held,M.used.length?[[M.used,'var(--ink)']]:[]);
+$('memnote').textContent='Resident memory of the process'+
+(D.gpu?' on the host.':', with what was read of the mapped weights.');
+if(M.resident.length>1)chart('mem','memory of the process',[],[[M.resident,'var(--accent)']])})();
 /* tables */
 $('phases').innerHTML='<table><tr><th>phase</th><th>calls</th><th>time</th><th>share</th>'+
 '<th>tok/s</th><th>GB/s</th><th>GFLOP/s</th><th>'+(D.gpu?'kernels':'jobs')+'</th><th>graphs</th>'+

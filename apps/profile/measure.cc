@@ -95,8 +95,9 @@ class Pass {
 
 void Pass::NoteMemory() {
   const int64_t per_token = KvBytesPerToken(engine_.plan().graph, engine_.options().kv_type);
-  p_->memory.push_back(
-      {p_->run_begin_s + Now(), ResidentBytes(), per_token * engine_.length(sequence_)});
+  const Result<int64_t> used = engine_.device_used_bytes();
+  p_->memory.push_back({p_->run_begin_s + Now(), ResidentBytes(),
+                        per_token * engine_.length(sequence_), p_->held, used.ok() ? *used : 0});
 }
 
 Status Pass::Step(std::span<const int32_t> tokens, bool prefill, bool last) {
@@ -217,16 +218,14 @@ Status RunProfile(session::TextModel& model, const ProfileOptions& options,
   p->kv_type = std::string(Name(engine.options().kv_type));
   p->on_gpu = engine.on_gpu();
   p->events = options.events;
-  p->weight_bytes = engine.weight_bytes();
-  p->kv_reserved_bytes = engine.kv_bytes();
-  p->scratch_bytes = engine.scratch_bytes();
+  p->held = engine.memory();
   double parts = 0;
   for (const engine::LoadPart& part : engine.load_parts()) {
-    p->load.push_back({part.name, part.seconds, part.bytes});
+    p->load.push_back({part.name, part.seconds, part.bytes, part.held});
     parts += part.seconds;
   }
   p->load_seconds = model.load_seconds();
-  p->load.push_back({"tokenizer", std::max(0.0, p->load_seconds - parts), 0});
+  p->load.push_back({"tokenizer", std::max(0.0, p->load_seconds - parts), 0, p->held});
   FindKinds(engine, p);
   p->prompt_tokens = options.n_prompt;
   ROCFORGE_ASSIGN_OR_RETURN(const std::string text, TextOf(model, options.n_prompt));

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/engine.h"
 #include "exec/executor.h"
 #include "kernels/op/cost.h"
 #include "prof/ceilings.h"
@@ -42,13 +43,16 @@ struct OpKind {
 struct MemorySample {
   double at_s = 0;  // since the program began to load; the run begins at Profile::run_begin_s
   int64_t resident_bytes = 0;
-  int64_t kv_bytes = 0;  // of the cache that tokens have used
+  int64_t kv_bytes = 0;           // of the cache that tokens have used
+  engine::MemoryUse held;         // by the engine, on its device; nothing while it loads
+  int64_t device_used_bytes = 0;  // of the GPU, by whatever program; 0: unknown, or no GPU
 };
 
 struct LoadSpan {
   std::string name;
   double seconds = 0;
   int64_t bytes = 0;
+  engine::MemoryUse held;  // at its end
 };
 
 struct Profile {
@@ -59,9 +63,7 @@ struct Profile {
   bool on_gpu = false;
   bool events = false;  // ops were timed by driver events, one by one
   bool interrupted = false;
-  int64_t weight_bytes = 0;
-  int64_t kv_reserved_bytes = 0;
-  int64_t scratch_bytes = 0;
+  engine::MemoryUse held;  // while it ran
 
   std::vector<LoadSpan> load;
   double load_seconds = 0;

@@ -49,6 +49,37 @@ std::string LoadTable(const Profile& p) {
   return table.ToString();
 }
 
+int64_t MostResident(const Profile& p) {
+  int64_t most = 0;
+  for (const MemorySample& m : p.memory) most = std::max(most, m.resident_bytes);
+  return most;
+}
+int64_t MostUsed(const Profile& p) {
+  int64_t most = 0;
+  for (const MemorySample& m : p.memory) most = std::max(most, m.device_used_bytes);
+  return most;
+}
+
+std::string MemoryTable(const Profile& p) {
+  Table table({L, R, R});
+  table.AddRow({p.on_gpu ? "memory of the GPU" : "memory", "bytes", "share"});
+  const auto total = static_cast<double>(p.held.total());
+  const auto add = [&](const char* name, int64_t bytes, bool part = true) {
+    const auto n = static_cast<double>(bytes);
+    table.AddRow({Format("  {}", name), Bytes(n), part ? PercentOf(n, total) : ""});
+  };
+  add("weights", p.held.weights);
+  add("KV cache", p.held.kv);
+  add("activations", p.held.activations);
+  add("kernel scratch", p.held.scratch);
+  add("total", p.held.total(), false);
+  if (!p.memory.empty()) add("KV cache used at the end", p.memory.back().kv_bytes, false);
+  if (MostUsed(p) > 0) add("in use by all programs, at most", MostUsed(p), false);
+  add(p.on_gpu ? "this process on the host, at most" : "resident in this process, at most",
+      MostResident(p), false);
+  return table.ToString();
+}
+
 std::string PhaseTable(const Profile& p, const Summary& s) {
   Table table({L, R, R, R, R, R, R, R, R, R, R, R});
   table.AddRow({"run", "calls", "ms", "share", "tok/s", "GB/s", "GFLOP/s",
@@ -183,7 +214,7 @@ std::string ToText(const Profile& p, const Summary& s, bool all) {
       EscapeForTerminal(p.device), p.kv_type, RateText(p.ceilings.read_bytes_per_s, "B"),
       RateText(p.ceilings.write_bytes_per_s, "B"), RateText(p.ceilings.float_ops_per_s, "FLOP"));
   if (p.interrupted) text += "interrupted: what follows is what was measured until then\n\n";
-  text += LoadTable(p) + "\n" + PhaseTable(p, s);
+  text += LoadTable(p) + "\n" + MemoryTable(p) + "\n" + PhaseTable(p, s);
   for (const char* phase : {"prefill", "decode"}) {
     const std::string table = OpTable(p, s, phase, all);
     if (!table.empty()) text += "\n" + table;
@@ -224,9 +255,6 @@ nlohmann::ordered_json ToJson(const Profile& p, const Summary& s) {
                {"timing", p.events   ? "events"
                           : p.on_gpu ? "stamps"
                                      : "clock"},
-               {"weight_bytes", p.weight_bytes},
-               {"kv_bytes", p.kv_reserved_bytes},
-               {"scratch_bytes", p.scratch_bytes},
                {"ceilings", ToJson(MeasuredDevice{p.on_gpu ? "gpu" : "cpu", {}, p.ceilings})},
                {"load_seconds", p.load_seconds},
                {"run_seconds", p.run_seconds},
@@ -243,6 +271,13 @@ nlohmann::ordered_json ToJson(const Profile& p, const Summary& s) {
   for (const LoadSpan& part : p.load)
     json["load"].push_back(
         Json{{"name", part.name}, {"seconds", part.seconds}, {"bytes", part.bytes}});
+  json["memory"] = Json{{"weight_bytes", p.held.weights},
+                        {"kv_bytes", p.held.kv},
+                        {"kv_used_bytes", p.memory.empty() ? 0 : p.memory.back().kv_bytes},
+                        {"activation_bytes", p.held.activations},
+                        {"scratch_bytes", p.held.scratch},
+                        {"most_resident_bytes", MostResident(p)}};
+  if (MostUsed(p) > 0) json["memory"]["most_used_on_device_bytes"] = MostUsed(p);
   json["host"] = Json::array();
   for (const prof::KernelTime& time : p.host_times) {
     json["host"].push_back(

@@ -115,12 +115,22 @@ std::string ToTrace(const Profile& p) {
     events.Counter("memory bandwidth", step.begin_s,
                    Format("\"GB/s\":{:.1f}", bytes / step.seconds * 1e-9));
   }
+  const auto mib = [](int64_t bytes) { return static_cast<double>(bytes) / (1 << 20); };
   for (const MemorySample& m : p.memory) {
     if (m.at_s < p.run_begin_s) continue;
-    events.Counter("memory", m.at_s - p.run_begin_s,
-                   Format("\"resident MiB\":{:.1f},\"KV cache MiB\":{:.3f}",
-                          static_cast<double>(m.resident_bytes) / (1 << 20),
-                          static_cast<double>(m.kv_bytes) / (1 << 20)));
+    const double at_s = m.at_s - p.run_begin_s;
+    events.Counter("memory of the process", at_s,
+                   Format("\"resident MiB\":{:.1f}", mib(m.resident_bytes)));
+    events.Counter("KV cache", at_s, Format("\"used MiB\":{:.3f}", mib(m.kv_bytes)));
+    events.Counter(
+        p.on_gpu ? "memory of the GPU" : "memory of the engine", at_s,
+        Format(R"("weights MiB":{:.1f},"KV cache MiB":{:.1f},"activations MiB":{:.1f},)"
+               R"("kernel scratch MiB":{:.1f})",
+               mib(m.held.weights), mib(m.held.kv), mib(m.held.activations), mib(m.held.scratch)));
+    if (m.device_used_bytes > 0) {
+      events.Counter("GPU in use by all programs", at_s,
+                     Format("\"MiB\":{:.1f}", mib(m.device_used_bytes)));
+    }
   }
   return events.Finish();
 }

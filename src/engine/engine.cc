@@ -254,6 +254,16 @@ int64_t Engine::kv_bytes() const { return state_->loaded.kv.bytes(); }
 int64_t Engine::scratch_bytes() const {
   return state_->loaded.executor->arena_bytes() + state_->loaded.executor->scratch_bytes();
 }
+MemoryUse Engine::memory() const {
+  const exec::Executor& executor = *state_->loaded.executor;
+  return {weight_bytes(), kv_bytes(), executor.arena_bytes(), executor.scratch_bytes()};
+}
+Result<int64_t> Engine::device_used_bytes() const {
+  if (!on_gpu()) return Unsupported("the CPU has no memory of its own");
+  const gpu::Device& device = *state_->loaded.gpu.device;
+  ROCFORGE_ASSIGN_OR_RETURN(const int64_t free, device.FreeBytes());
+  return device.info().total_bytes - free;
+}
 
 Status Engine::SetTiming(exec::OpTiming timing) {
   return state_->loaded.executor->SetTiming(timing);

@@ -57,11 +57,23 @@ struct StepItem {
   LogitsWanted logits = LogitsWanted::kLast;
 };
 
+// Bytes that an engine holds, by what they are for. On the device that it runs on; on the CPU the
+// weights are those of the mapped file.
+struct MemoryUse {
+  int64_t weights = 0;
+  int64_t kv = 0;           // reserved for the cache
+  int64_t activations = 0;  // of one step
+  int64_t scratch = 0;      // of the kernels
+
+  int64_t total() const { return weights + kv + activations + scratch; }
+};
+
 // A part of loading: "file", "model", "plan", "kv", "bind", "weights", "self-check".
 struct LoadPart {
   std::string name;
   double seconds = 0;
   int64_t bytes = 0;  // that it moved, or reserved; 0 where that says nothing
+  MemoryUse held;     // at its end
 };
 
 struct EngineCounters {
@@ -124,6 +136,9 @@ class Engine {
   exec::StepCounters last_step() const;  // what it asked of the GPU driver
   int64_t kv_bytes() const;              // reserved for the cache
   int64_t scratch_bytes() const;         // activations and kernel scratch
+  MemoryUse memory() const;
+  // Memory of the GPU in use, by whatever program, as its driver says. kUnsupported on the CPU.
+  Result<int64_t> device_used_bytes() const;
 
   // For profilers: see exec::OpTiming. Times are those of the last Step.
   Status SetTiming(exec::OpTiming timing);

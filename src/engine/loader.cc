@@ -31,9 +31,11 @@ class PartClock {
   // The time since the last call (or the construction) belongs to `name`.
   void End(Loaded& l, const char* name, int64_t bytes = 0) {
     const Clock::time_point now = Clock::now();
-    l.parts.push_back({name, std::chrono::duration<double>(now - begin_).count(), bytes});
+    l.parts.push_back({name, std::chrono::duration<double>(now - begin_).count(), bytes, held});
     begin_ = now;
   }
+
+  MemoryUse held;  // by now; the parts that end from here on tell it
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -166,12 +168,16 @@ Status LoadOnCpu(Loaded& l, const EngineOptions& asked) {
   ApplyCpuTuning(asked, l);
   ROCFORGE_ASSIGN_OR_RETURN(
       l.kv, KvMemory::Allocate(l.plan->graph.kv_layers, l.options.kv_type, l.n_pages, kPageSize));
+  clock.held.kv = l.kv.bytes();
   clock.End(l, "kv", l.kv.bytes());
   ROCFORGE_ASSIGN_OR_RETURN(const cpu::Isa isa, cpu::ParseIsa(l.options.isa));
   const exec::CpuBinding binding{l.model.weights, l.kv.layers(), l.pool.get(), isa};
   ROCFORGE_ASSIGN_OR_RETURN(l.executor, exec::CpuExecutor::Create(*l.plan, binding));
   l.options.device = "cpu";
+  clock.held.activations = l.executor->arena_bytes();
+  clock.held.scratch = l.executor->scratch_bytes();
   clock.End(l, "bind");
+  clock.held.weights = l.model.info.weight_bytes;
   WarmUp(*l.file, *l.pool, l.options.on_load_progress);
   clock.End(l, "weights", l.model.info.weight_bytes);
   return {};
@@ -217,6 +223,8 @@ Status LoadOnGpu(Loaded& l, const DeviceRequest& request) {
   Result<KvMemory> kv = KvMemory::AllocateOnGpu(gpu.device, l.plan->graph.kv_layers,
                                                 l.options.kv_type, l.n_pages, kPageSize);
   if (!kv.ok()) return named(kv.status());
+  clock.held.weights = weights.bytes();
+  clock.held.kv = kv->bytes();
   clock.End(timed, "kv", kv->bytes());
   ROCFORGE_RETURN_IF_ERROR(named(weights.UploadVectors(*l.pool)));
 
@@ -232,6 +240,8 @@ Status LoadOnGpu(Loaded& l, const DeviceRequest& request) {
   binding.tuning = &tuning;
   Result<std::unique_ptr<exec::GpuExecutor>> executor = exec::GpuExecutor::Create(*l.plan, binding);
   if (!executor.ok()) return named(executor.status());
+  clock.held.activations = (*executor)->arena_bytes();
+  clock.held.scratch = (*executor)->scratch_bytes();
   clock.End(timed, "bind");
   ROCFORGE_RETURN_IF_ERROR(named(weights.UploadMatrices(*l.pool, l.options.on_load_progress)));
   clock.End(timed, "weights", weights.bytes());

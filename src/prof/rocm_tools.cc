@@ -196,7 +196,7 @@ RocmGuide Rocprofv3(CardFamily card, const std::string& command) {
   guide.notes.emplace_back(
       "while counters are collected kernels run one at a time: take times from the kernel trace");
   guide.notes.emplace_back(
-      "from ROCm 7 on the default output is rocpd (SQLite); `rocforge profile import` reads CSV, "
+      "from ROCm 7 on the default output is rocpd (SQLite); `rocforge profile --import` reads CSV, "
       "JSON and rocpd");
   return guide;
 }

@@ -1,5 +1,5 @@
 // The few functions of SQLite that reading a table needs. The library is loaded when a database is
-// opened and not before: only `rocforge profile import` of a rocpd file wants it, and a machine
+// opened and not before: only `rocforge profile --import` of a rocpd file wants it, and a machine
 // without it loses nothing else.
 #pragma once
 

@@ -1,6 +1,7 @@
 // `rocforge profile` and `rocforge devices --measure` as a user meets them.
 #include <csignal>
 #include <fstream>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -27,6 +28,39 @@ double Sum(const json& list) {
   double sum = 0;
   for (const json& one : list) sum += one["seconds"].get<double>();
   return sum;
+}
+
+// What the Trace Event Format asks of each event; the number of ops.
+int CheckTrace(const json& events, bool gpu) {
+  std::set<std::string> kinds, counters;
+  std::map<int, double> end_of_thread;
+  int ops = 0;
+  for (const json& e : events) {
+    const std::string kind = e["ph"];
+    kinds.insert(kind);
+    EXPECT_TRUE(e["name"].is_string() && e["pid"].is_number_integer()) << e.dump();
+    if (kind == "M") continue;
+    EXPECT_GE(e["ts"].get<double>(), 0) << e.dump();
+    if (kind == "C") {
+      counters.insert(e["name"]);
+      EXPECT_FALSE(e["args"].empty()) << e.dump();
+      for (const json& value : e["args"]) EXPECT_TRUE(value.is_number()) << e.dump();
+      continue;
+    }
+    // Complete events: nothing to balance. Those of a thread follow each other, but for the
+    // request, whose parts lie in it.
+    EXPECT_TRUE(e["tid"].is_number_integer()) << e.dump();
+    EXPECT_GE(e["dur"].get<double>(), 0) << e.dump();
+    const int thread = e["tid"];
+    ops += thread == 2 ? 1 : 0;
+    if (thread == 3) continue;
+    EXPECT_GE(e["ts"].get<double>(), end_of_thread[thread] - 0.21) << e.dump();  // rounded
+    end_of_thread[thread] = e["ts"].get<double>() + e["dur"].get<double>();
+  }
+  EXPECT_EQ(kinds, (std::set<std::string>{"C", "M", "X"}));
+  EXPECT_TRUE(counters.contains("KV cache") && counters.contains("tokens per second"));
+  EXPECT_TRUE(counters.contains(gpu ? "memory of the GPU" : "memory of the engine"));
+  return ops;
 }
 
 TEST(MeasureTest, TheSimulatorAndTheCpuHaveCeilings) {
@@ -94,6 +128,9 @@ TEST(ProfileTest, RowsAddUpAndFilesAreWhole) {
     EXPECT_NEAR(Sum(p["load"]), p["load_seconds"].get<double>(), 1e-3);
     const bool gpu = std::string(device) != "cpu";
     EXPECT_EQ(p["timing"], gpu ? "stamps" : "clock");
+    for (const char* part : {"weight_bytes", "kv_bytes", "kv_used_bytes", "activation_bytes",
+                             "scratch_bytes", "most_resident_bytes"})
+      EXPECT_GT(p["memory"][part].get<int64_t>(), 0) << part;
     const json& counters = Phase(p, "decode")["counters"];
     EXPECT_EQ(counters["allocations"], 0);
     EXPECT_EQ(counters["graph_launches"].get<int>() > 0, gpu) << "the captured graph was left";
@@ -102,15 +139,7 @@ TEST(ProfileTest, RowsAddUpAndFilesAreWhole) {
 
     const json events = Parse(ReadFileOrFail(trace));
     ASSERT_TRUE(events.is_object());
-    std::set<std::string> kinds;
-    int op_events = 0;
-    for (const json& e : events["traceEvents"]) {
-      kinds.insert(e["ph"]);
-      if (e["ph"] != "X") continue;
-      EXPECT_GE(e["dur"].get<double>(), 0);
-      op_events += e["tid"] == 2 ? 1 : 0;
-    }
-    EXPECT_EQ(kinds, (std::set<std::string>{"C", "M", "X"}));
+    const int op_events = CheckTrace(events["traceEvents"], gpu);
     EXPECT_GE(op_events, 6 * 10);
     const std::string page = ReadFileOrFail(html);
     EXPECT_NE(page.find("</html>"), std::string::npos);

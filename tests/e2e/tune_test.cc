@@ -86,16 +86,31 @@ TEST(ProfileRocm, CommandsAndImport) {
   EXPECT_EQ(RunRocforge({"profile", "commands", "--card", "voodoo"}).exit_code, 2);
   EXPECT_EQ(RunRocforge({"profile", "commands", "--tool", "nsys", "--card", "rdna2"}).exit_code, 2);
   const std::string samples = SourcePath("tests/prof/samples/");
-  f = RunRocforge({"profile", "import", samples + "kernel_trace.csv",
-                   samples + "counter_collection.csv", "--json"});
+  const std::string trace = samples + "kernel_trace.csv";
+  const std::string counters = samples + "counter_collection.csv";
+  f = RunRocforge({"profile", "--import", trace, counters, "--json"});
   ASSERT_EQ(f.exit_code, 0) << f.err;
   const json all = json::parse(f.out, nullptr, false);
   ASSERT_TRUE(all.is_object()) << f.out;
   EXPECT_EQ(all["kernels"][0]["op"], "MatMul");
-  // 8193 KiB in 4 us.
-  EXPECT_NEAR(all["kernels"][0]["read_bytes_per_s"], 8193 * 1024 / 4e-6, 1e6);
-  EXPECT_EQ(RunRocforge({"profile", "import", "/nowhere"}).exit_code, 1);
-  EXPECT_EQ(RunRocforge({"profile", "import", samples + "README.md"}).exit_code, 1);
+  // 8193 KiB in each of two calls, 8 us together.
+  EXPECT_EQ(all["kernels"][0]["bytes_read"], 2 * 8193 * 1024);
+  EXPECT_NEAR(all["kernels"][0]["seconds"].get<double>(), 8e-6, 1e-12);
+  // The columns of `rocforge profile`; shares of the ceiling where a device is named.
+  f = RunRocforge({"profile", "--import", trace, counters});
+  ASSERT_EQ(f.exit_code, 0) << f.err;
+  for (const char* word : {"% memory", "share", "16.0 MiB  2097.4         -", "  gap", "  total"})
+    EXPECT_NE(f.out.find(word), std::string::npos) << word << "\n" << f.out;
+  f = RunRocforge({"profile", "--import", trace, counters, "--device", "sim32"});
+  EXPECT_EQ(f.exit_code, 0) << f.err;
+  EXPECT_NE(f.out.find("ceilings: "), std::string::npos) << f.out;
+  EXPECT_EQ(f.out.find("16.0 MiB  2097.4         -"), std::string::npos) << f.out;
+  EXPECT_EQ(RunRocforge({"profile", "--import", "/nowhere"}).exit_code, 1);
+  EXPECT_EQ(RunRocforge({"profile", "--import", samples + "README.md"}).exit_code, 1);
+  EXPECT_EQ(RunRocforge({"profile", "--import"}).exit_code, 2);
+  EXPECT_EQ(RunRocforge({"profile", "--import", trace, "-m", "x"}).exit_code, 2);
+  EXPECT_EQ(RunRocforge({"profile", "--import", trace, "--html", "x"}).exit_code, 2);
+  EXPECT_EQ(RunRocforge({"profile", "--import", trace, "--device", "cpu"}).exit_code, 2);
 }
 
 }  // namespace
