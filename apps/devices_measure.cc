@@ -37,6 +37,9 @@ std::vector<std::string> AllDevices() {
   return names;
 }
 
+// What the 8-bit and the float products were measured with depends on it.
+bool IsCpu(const MeasuredDevice& device) { return device.name == "cpu"; }
+
 // The figures that every profile needs.
 bool IsWhole(const prof::Ceilings& c) {
   return c.read_bytes_per_s > 0 && c.float_ops_per_s > 0 && c.launch_ns > 0;
@@ -112,7 +115,8 @@ std::string ToTable(const std::vector<MeasuredDevice>& devices) {
   struct Row {
     const char* name;
     double prof::Ceilings::* value;
-    const char* unit;  // null: a time
+    const char* unit;              // null: a time
+    const char* on_gpu = nullptr;  // another name there
   };
   constexpr Row kRows[] = {
       {"memory read", &prof::Ceilings::read_bytes_per_s, "B"},
@@ -122,8 +126,8 @@ std::string ToTable(const std::vector<MeasuredDevice>& devices) {
       {"device to host", &prof::Ceilings::to_host_bytes_per_s, "B"},
       {"launch of a kernel", &prof::Ceilings::launch_ns, nullptr},
       {"node of a captured graph", &prof::Ceilings::graph_node_ns, nullptr},
-      {"8-bit multiply-adds", &prof::Ceilings::int8_ops_per_s, "OP"},
-      {"float multiply-adds", &prof::Ceilings::float_ops_per_s, "FLOP"},
+      {"8-bit multiply-adds", &prof::Ceilings::int8_ops_per_s, "OP", "8-bit dot products of four"},
+      {"float multiply-adds", &prof::Ceilings::float_ops_per_s, "FLOP", "f16 matrix unit"},
   };
   std::string text;
   for (const MeasuredDevice& device : devices) {
@@ -140,7 +144,8 @@ std::string ToTable(const std::vector<MeasuredDevice>& devices) {
     for (const Row& row : kRows) {
       const double value = c.*row.value;
       if (!(value > 0)) continue;  // not a thing of this device
-      table.AddRow({Format("  {}", row.name),
+      const bool other = row.on_gpu != nullptr && !IsCpu(device);
+      table.AddRow({Format("  {}", other ? row.on_gpu : row.name),
                     row.unit == nullptr ? NsText(value) : RateText(value, row.unit)});
     }
     text += table.ToString();
@@ -168,7 +173,9 @@ nlohmann::ordered_json ToJson(const MeasuredDevice& device) {
   add("launch_ns", c.launch_ns);
   add("graph_node_ns", c.graph_node_ns);
   add("int8_ops_per_s", c.int8_ops_per_s);
+  json["int8_unit"] = IsCpu(device) ? "vector" : "dot4";
   add("float_ops_per_s", c.float_ops_per_s);
+  json["float_unit"] = IsCpu(device) ? "f32 vector" : "f16 matrix";
   json["buffer_bytes"] = c.buffer_bytes;
   json["last_cache_bytes"] = c.last_cache_bytes;
   return json;

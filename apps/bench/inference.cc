@@ -344,6 +344,7 @@ void FillMachine(const Engine& engine, Suite* suite) {
   if (engine.on_gpu()) suite->machine.hardware.emplace_back("gpu", engine.device_description());
   suite->machine.hardware.emplace_back("kv type", Name(o.kv_type));
   suite->machine.hardware.emplace_back("batch", Format("{}", o.max_batch_tokens));
+  AddTuning(o.tuning_path, &suite->machine);
   suite->preface = Format("{} on {}", DescribeModel(engine.info()),
                           EscapeForTerminal(engine.device_description(), 100));
 }

@@ -14,6 +14,7 @@
 #include "base/cpu_info.h"
 #include "base/format.h"
 #include "base/thread_pool.h"
+#include "kernels/gpu/tune/tuning_file.h"
 
 namespace rocforge::apps {
 namespace {
@@ -140,6 +141,19 @@ Status AddModel(const std::string& path, Machine* machine) {
   machine->hardware.emplace_back("model", std::filesystem::path(path).filename().string());
   machine->hardware.emplace_back("model hash", hash.Finish().substr(0, 16));
   return {};
+}
+
+void AddTuning(const std::string& path, Machine* machine) {
+  std::string text = "off";
+  if (!path.empty()) {
+    const Result<std::vector<gpu::TuningEntry>> entries = gpu::ReadTuningFile(path);
+    const Result<std::string> hash = Sha256OfFile(path);
+    text = !entries.ok()      ? "not readable"
+           : entries->empty() ? "nothing kept"
+           : !hash.ok()       ? "not readable"
+                              : Format("{} entries, {}", entries->size(), hash->substr(0, 16));
+  }
+  machine->context.emplace_back("tuning", text);
 }
 
 Status AddBinaryHash(Machine* machine) {

@@ -25,6 +25,10 @@ Machine DescribeMachine(int threads, const std::string& isa, const gpu::Device* 
 // size and its first and last MiB. kUnavailable if it cannot be read.
 Status AddModel(const std::string& path, Machine* machine);
 
+// Adds to the context what of `rocforge tune` the run used: entries and hash of the file, "nothing
+// kept", or "off" where `path` is empty.
+void AddTuning(const std::string& path, Machine* machine);
+
 // Adds the SHA-256 of the running binary to the context.
 Status AddBinaryHash(Machine* machine);
 

@@ -212,7 +212,8 @@ Status RunSuite(Suite suite, const BenchOptions& options) {
   if (!options.compare_baseline.empty()) {
     ROCFORGE_ASSIGN_OR_RETURN(before, prof::LoadBaseline(options.compare_baseline));
   }
-  if (!options.save_baseline.empty()) ROCFORGE_RETURN_IF_ERROR(AddBinaryHash(&suite.machine));
+  if (!options.save_baseline.empty() || !options.compare_baseline.empty())
+    ROCFORGE_RETURN_IF_ERROR(AddBinaryHash(&suite.machine));
   const InterruptScope interrupt;
   std::vector<BenchResult> results;
   bool complete = true;

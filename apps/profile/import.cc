@@ -8,8 +8,8 @@
 #include <utility>
 
 #include "apps/devices_measure.h"
-#include "apps/model_path.h"
 #include "apps/output.h"
+#include "apps/pull/model_path.h"
 #include "apps/table.h"
 #include "base/format.h"
 #include "prof/rocm_import.h"

@@ -1,11 +1,13 @@
 #include "bench/kernels/gpu_ops.h"
 
 #include <algorithm>
-#include <numeric>
+#include <bit>
 #include <optional>
 #include <utility>
 
 #include "base/format.h"
+#include "kernels/gpu/layout/weights.h"
+#include "kernels/gpu/ops/gemm_args.h"
 
 namespace rocforge::bench {
 namespace {
@@ -43,47 +45,55 @@ Prepared Captured(const GpuTarget& target, Ops ops) {
   return std::unique_ptr<PreparedOp>(std::move(op));
 }
 
-// Tables of packed rows, decoded to the same output.
-class GpuDequants {
+// Packed matrices, unpacked to the same tiles by the kernel that works before a matrix product.
+class GpuUnpacks {
  public:
-  explicit GpuDequants(const GpuTarget& target) : target_(target) {}
+  explicit GpuUnpacks(const GpuTarget& target) : target_(target) {}
 
   Status Prepare(const DequantCase& test) {
-    rows_ = static_cast<int32_t>(test.rows);
-    std::vector<int32_t> ids(static_cast<size_t>(rows_));
-    std::iota(ids.begin(), ids.end(), 0);
-    ROCFORGE_ASSIGN_OR_RETURN(ids_, target_.Integers(ids));
-    ROCFORGE_ASSIGN_OR_RETURN(out_, target_.Zeroes(test.elements() * 4));
+    if (!gpu::CanPack(test.type))
+      return Unsupported(Format("weights of type {} on a GPU", Name(test.type)));
     const op::TensorDesc table = test.table();
+    ROCFORGE_ASSIGN_OR_RETURN(kernel_, target_.modules().Find("unpack", "unpack"));
+    ROCFORGE_ASSIGN_OR_RETURN(tiles_, target_.Zeroes(test.UnpackedBytes()));
+    // Whatever the weights are: the work does not depend on it.
+    const int32_t one = std::bit_cast<int32_t>(1.0f);
+    ROCFORGE_ASSIGN_OR_RETURN(magnitude_, target_.Integers({&one, 1}));
     const size_t copies = target_.CopiesOf(table.bytes());
     for (size_t i = 0; i < copies; ++i) {
       ROCFORGE_ASSIGN_OR_RETURN(Buffer weights, target_.Weights(table));
-      const op::Params params = op::EmbedRows{};
-      const op::Operand in[] = {{table, Pointer(weights)}};
-      const op::Operand out[] = {{{DType::kF32, 1, test.rows, test.cols}, Pointer(out_)}};
-      gpu::BindContext context = target_.Context({});
-      context.step.token_ids = ids_.ptr();
-      ROCFORGE_ASSIGN_OR_RETURN(auto bound, gpu::Bind({&params, in, out, nullptr, nullptr},
-                                                      {RowCount::Unit::kToken, 1}, context));
-      bound_.push_back(std::move(bound));
-      tables_.push_back(std::move(weights));
+      gpu::UnpackArgs args{};
+      args.weight = gpu::DescribeWeight(table, Pointer(weights));
+      args.magnitude = static_cast<const uint32_t*>(Pointer(magnitude_));
+      args.tiles = Pointer(tiles_);
+      args.stride = static_cast<uint64_t>(test.rows);
+      args.n_rows = static_cast<uint32_t>(test.rows);
+      args.glu_part = 2;
+      args_.push_back(args);
+      weights_.push_back(std::move(weights));
     }
     return {};
   }
 
-  size_t size() const { return bound_.size(); }
+  size_t size() const { return args_.size(); }
   Enqueue enqueue() const {
     return [this](const gpu::Stream& stream, size_t i) {
-      return bound_[i]->Enqueue(stream, {rows_, 1, 1, 0});
+      constexpr uint32_t kThreads = 256;
+      const gpu::UnpackArgs& args = args_[i];
+      const auto wave = static_cast<uint32_t>(target_.device()->info().wave_size);
+      const uint32_t waves_per_row = ((args.weight.n_units + 1) / 2 * 2 + wave - 1) / wave;
+      const uint32_t waves_per_block = kThreads / wave;
+      const uint32_t blocks = (args.n_rows * waves_per_row + waves_per_block - 1) / waves_per_block;
+      return stream.Launch(kernel_, {blocks, 1, kThreads, false}, &args);
     };
   }
 
  private:
   const GpuTarget& target_;
-  int32_t rows_ = 0;
-  Buffer ids_, out_;
-  std::vector<Buffer> tables_;
-  std::vector<std::unique_ptr<gpu::BoundOp>> bound_;
+  gpu::Kernel kernel_;
+  Buffer tiles_, magnitude_;
+  std::vector<Buffer> weights_;
+  std::vector<gpu::UnpackArgs> args_;
 };
 
 }  // namespace
@@ -205,7 +215,7 @@ Prepared PrepareMatMul(const GpuTarget& target, const MatMulCase& test) {
 }
 
 Prepared PrepareDequant(const GpuTarget& target, const DequantCase& test) {
-  GpuDequants ops(target);
+  GpuUnpacks ops(target);
   ROCFORGE_RETURN_IF_ERROR(ops.Prepare(test));
   return Captured(target, std::move(ops));
 }

@@ -40,8 +40,9 @@ struct MatMulCase {
   op::Cost Cost() const;
 };
 
-// Rows of a type to f32, by the op that reads embeddings. The output is small enough to stay in a
-// cache, so that what counts is reading and decoding.
+// A matrix of a type unpacked. On the CPU to f32, by the op that reads embeddings; the output is
+// small enough to stay in a cache, so that what counts is reading and decoding. On a GPU to f16
+// tiles in memory, by the kernel that a prompt runs before each of its matrix products.
 struct DequantCase {
   DType type = DType::kQ4_K;
   int64_t cols = 4096;
@@ -49,6 +50,8 @@ struct DequantCase {
 
   int64_t elements() const { return rows * cols; }
   op::TensorDesc table() const { return {type, 1, rows, cols}; }
+  // Of the tiles: rows of whole tiles of 64 f16.
+  int64_t UnpackedBytes() const { return rows * ((cols + 63) / 64) * 128; }
 };
 
 // n_seqs sequences that each have `tokens` in this step and `context` positions with them. Pages

@@ -11,6 +11,7 @@
 
 #include "base/format.h"
 #include "exec/one_sequence.h"
+#include "kernels/gpu/launch/gemm.h"
 #include "kernels/gpu/ops/gemm_args.h"
 
 namespace rocforge::exec {
@@ -68,7 +69,8 @@ op::Glu GluOf(const op::Call& call) {
 }
 
 // What may be tried for a call with `rows` rows of output.
-std::vector<OpConfig> Candidates(const op::Call& call, int64_t rows) {
+std::vector<OpConfig> Candidates(const op::Call& call, int64_t rows,
+                                 const gpu::BindContext& context) {
   std::vector<OpConfig> list;
   if (const auto* attention = std::get_if<op::Attention>(call.params)) {
     // A kernel for more queries than share a head would compute rows that nobody wants.
@@ -91,8 +93,10 @@ std::vector<OpConfig> Candidates(const op::Call& call, int64_t rows) {
   if (!experts && rows <= gpu::kMaxSkinnyRows) {
     for (const uint32_t threads : {64u, 128u, 256u})
       list.push_back({GemmUnit::kMatvec, 0, threads, 0, 0});
-    for (const uint32_t parts : {1u, 2u, 3u, 4u, 6u, 8u})
-      list.push_back({GemmUnit::kSkinny, 0, 0, parts, 0});
+    for (const GemmUnit unit : {GemmUnit::kFew, GemmUnit::kSkinny}) {
+      if (unit == GemmUnit::kFew && !gpu::HasGemmFew(call, rows, context)) continue;
+      for (const uint32_t parts : {1u, 2u, 3u, 4u, 6u, 8u}) list.push_back({unit, 0, 0, parts, 0});
+    }
   }
   if (rows > 8) {
     for (const GemmUnit unit : {GemmUnit::kTile, GemmUnit::kWarpgroup, GemmUnit::kWarpgroupWide})
@@ -317,7 +321,7 @@ class Tuner {
     tuned.after_s = tuned.before_s;
     OpConfig best;
     Ops best_ops;
-    for (const OpConfig& config : Candidates(call, rows)) {
+    for (const OpConfig& config : Candidates(call, rows, context_)) {
       if (MustStop()) break;
       Result<Ops> ops = Bind(node, variants, tuned, config);
       if (!ops.ok() && ops.status().code() == StatusCode::kUnsupported) continue;

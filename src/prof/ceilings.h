@@ -26,11 +26,13 @@ struct Ceilings {
   double copy_bytes_per_s = 0;       // bytes read plus bytes written
   double to_device_bytes_per_s = 0;  // from pinned memory of the host; GPUs only
   double to_host_bytes_per_s = 0;    // to pinned memory of the host; GPUs only
-  double launch_ns = 0;        // of an empty kernel in a row of them; CPU: an empty job of the team
-  double graph_node_ns = 0;    // of an empty kernel in a captured graph; GPUs only
-  double int8_ops_per_s = 0;   // 8-bit products with 32-bit sums; a multiply-add is two
-  double float_ops_per_s = 0;  // GPU: f16 products with f32 sums; CPU: f32
-  uint64_t buffer_bytes = 0;   // what the memory figures were measured on
+  double launch_ns = 0;      // of an empty kernel in a row of them; CPU: an empty job of the team
+  double graph_node_ns = 0;  // of an empty kernel in a captured graph; GPUs only
+  // 8-bit products with 32-bit sums; a multiply-add is two. GPU: dot products of four (dp4a,
+  // v_dot4), which our kernels use, not the matrix unit's 8-bit rate, which they do not.
+  double int8_ops_per_s = 0;
+  double float_ops_per_s = 0;     // GPU: f16 products with f32 sums; CPU: f32
+  uint64_t buffer_bytes = 0;      // what the memory figures were measured on
   uint64_t last_cache_bytes = 0;  // all last-level caches together; 0: unknown
   std::string measured_at;        // "2026-11-22"
 };

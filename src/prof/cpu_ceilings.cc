@@ -83,70 +83,37 @@ double RunGenericInt8(int64_t iterations) {
 }
 
 #if defined(__x86_64__)
-__attribute__((target("avx2,fma"))) double RunAvx2Float(int64_t iterations) {
-  __m256 sums[kSums];
-  for (__m256& s : sums) s = _mm256_setzero_ps();
-  __m256 a = _mm256_set1_ps(1.5f);
-  const __m256 b = _mm256_set1_ps(1e-9f);
-  for (int64_t i = 0; i < iterations; ++i) {
-    asm volatile("" : "+x"(a));
-#pragma GCC unroll 12
-    for (int s = 0; s < kSums; ++s) sums[s] = _mm256_fmadd_ps(a, b, sums[s]);
+// A function with kSums independent sums, each made by `step` of s, a and b. A macro, because the
+// body of a template is compiled for the instruction set of the file, not for that of the caller.
+#define ROCFORGE_SUMS(name, isa, Vector, zero, a_value, b_value, step)             \
+  __attribute__((target(isa))) double name(int64_t iterations) {                   \
+    Vector sums[kSums];                                                            \
+    for (Vector & s : sums) s = zero;                                              \
+    Vector a = a_value;                                                            \
+    const Vector b = b_value;                                                      \
+    for (int64_t i = 0; i < iterations; ++i) {                                     \
+      _Pragma("GCC unroll 12") for (int k = 0; k < kSums; ++k) {                   \
+        asm volatile("" : "+v"(a)); /* each product is made, none is used twice */ \
+        Vector& s = sums[k];                                                       \
+        s = step;                                                                  \
+      }                                                                            \
+    }                                                                              \
+    for (Vector & s : sums) asm volatile("" : "+v"(s)); /* all are wanted */       \
+    return static_cast<double>(sums[0][0]);                                        \
   }
-  __m256 sum = _mm256_setzero_ps();
-  for (const __m256& s : sums) sum = _mm256_add_ps(sum, s);
-  return static_cast<double>(_mm256_cvtss_f32(sum));
-}
 
-__attribute__((target("avx2"))) double RunAvx2Int8(int64_t iterations) {
-  __m256i sums[kSums];
-  for (__m256i& s : sums) s = _mm256_setzero_si256();
-  __m256i a = _mm256_set1_epi8(3);
-  const __m256i b = _mm256_set1_epi8(-2);
-  const __m256i ones = _mm256_set1_epi16(1);
-  for (int64_t i = 0; i < iterations; ++i) {
-#pragma GCC unroll 12
-    for (int s = 0; s < kSums; ++s) {
-      asm volatile("" : "+x"(a));  // each product is made, none is used twice
-      sums[s] = _mm256_add_epi32(sums[s], _mm256_madd_epi16(_mm256_maddubs_epi16(a, b), ones));
-    }
-  }
-  __m256i sum = _mm256_setzero_si256();
-  for (const __m256i& s : sums) sum = _mm256_add_epi32(sum, s);
-  return static_cast<double>(_mm_cvtsi128_si32(_mm256_castsi256_si128(sum)));
-}
-
-__attribute__((target("avx512f"))) double RunAvx512Float(int64_t iterations) {
-  __m512 sums[kSums];
-  for (__m512& s : sums) s = _mm512_setzero_ps();
-  __m512 a = _mm512_set1_ps(1.5f);
-  const __m512 b = _mm512_set1_ps(1e-9f);
-  for (int64_t i = 0; i < iterations; ++i) {
-    asm volatile("" : "+v"(a));
-#pragma GCC unroll 12
-    for (int s = 0; s < kSums; ++s) sums[s] = _mm512_fmadd_ps(a, b, sums[s]);
-  }
-  __m512 sum = _mm512_setzero_ps();
-  for (const __m512& s : sums) sum = _mm512_add_ps(sum, s);
-  return static_cast<double>(_mm512_cvtss_f32(sum));
-}
-
-__attribute__((target("avx512f,avx512vnni"))) double RunVnniInt8(int64_t iterations) {
-  __m512i sums[kSums];
-  for (__m512i& s : sums) s = _mm512_setzero_si512();
-  __m512i a = _mm512_set1_epi32(0x03030303);
-  const __m512i b = _mm512_set1_epi32(0x02020202);
-  for (int64_t i = 0; i < iterations; ++i) {
-    asm volatile("" : "+v"(a));
-#pragma GCC unroll 12
-    for (int s = 0; s < kSums; ++s) sums[s] = _mm512_dpbusd_epi32(sums[s], a, b);
-  }
-  __m512i sum = _mm512_setzero_si512();
-  for (const __m512i& s : sums) sum = _mm512_add_epi32(sum, s);
-  int32_t lanes[16];
-  _mm512_storeu_si512(lanes, sum);
-  return static_cast<double>(lanes[0]);
-}
+ROCFORGE_SUMS(RunAvx2Float, "avx2,fma", __m256, _mm256_setzero_ps(), _mm256_set1_ps(1.5f),
+              _mm256_set1_ps(1e-9f), _mm256_fmadd_ps(a, b, s))
+ROCFORGE_SUMS(RunAvx2Int8, "avx2", __m256i, _mm256_setzero_si256(), _mm256_set1_epi8(3),
+              _mm256_set1_epi8(-2),
+              _mm256_add_epi32(s,
+                               _mm256_madd_epi16(_mm256_maddubs_epi16(a, b), _mm256_set1_epi16(1))))
+ROCFORGE_SUMS(RunAvx512Float, "avx512f", __m512, _mm512_setzero_ps(), _mm512_set1_ps(1.5f),
+              _mm512_set1_ps(1e-9f), _mm512_fmadd_ps(a, b, s))
+ROCFORGE_SUMS(RunVnniInt8, "avx512f,avx512vnni", __m512i, _mm512_setzero_si512(),
+              _mm512_set1_epi32(0x03030303), _mm512_set1_epi32(0x02020202),
+              _mm512_dpbusd_epi32(s, a, b))
+#undef ROCFORGE_SUMS
 #endif
 
 Loop FloatLoop(const CpuFeatures& cpu) {

@@ -16,120 +16,116 @@ struct CounterSet {
   const char* answer;
 };
 
-constexpr const char* kReadQuestion = "How much does each kernel read from memory?";
-constexpr const char* kWriteQuestion = "How much does it write?";
-constexpr const char* kCacheQuestion = "What does the L2 cache serve?";
-constexpr const char* kOccupancyQuestion = "How many waves are resident?";
-constexpr const char* kWaitQuestion = "What do waves wait for?";
-constexpr const char* kUnitQuestion = "Which unit holds them up?";
-constexpr const char* kFetchAnswer =
-    "FETCH_SIZE: KiB a call; over the call's time of the kernel trace it is the bandwidth";
-constexpr const char* kWriteAnswer = "WRITE_SIZE: KiB a call";
-constexpr const char* kOccupancyAnswer = "OccupancyPercent: of the most waves that fit";
-constexpr const char* kHitAnswer = "L2CacheHit: percent of requests";
-constexpr const char* kRdnaWaitAnswer =
-    "percent of the waves' cycles: WAVE_DEP_WAIT for anything, WAVE_ISSUE_WAIT for an instruction "
-    "to issue";
+// Questions; each card's counters and what their numbers say.
+CounterSet Ask(const char* file, const char* counters, const char* answer) {
+  struct Question {
+    const char* file;
+    const char* text;
+  };
+  static constexpr Question kQuestions[] = {
+      {"read", "How much does each kernel read from memory?"},
+      {"write", "How much does it write?"},
+      {"cache", "What does the L2 cache serve?"},
+      {"cache0", "What does the L0 cache serve?"},
+      {"occupancy", "How many waves are resident?"},
+      {"wait", "What do waves wait for?"},
+      {"units", "Which unit holds them up?"},
+      {"matrix", "How busy are the matrix cores?"},
+  };
+  for (const Question& q : kQuestions) {
+    if (std::string_view(q.file) == file) return {file, q.text, counters, answer};
+  }
+  return {file, "", counters, answer};
+}
 
-constexpr CounterSet kRdna2Sets[] = {
-    {"read", kReadQuestion, "FETCH_SIZE", kFetchAnswer},
-    {"write", kWriteQuestion, "WRITE_SIZE", kWriteAnswer},
-    {"cache", kCacheQuestion, "L2CacheHit", kHitAnswer},
-    {"occupancy", kOccupancyQuestion, "OccupancyPercent SQ_WAVES", kOccupancyAnswer},
-    {"wait", kWaitQuestion, "WAVE_DEP_WAIT WAVE_ISSUE_WAIT", kRdnaWaitAnswer},
-    {"units", kUnitQuestion, "MemUnitBusy ALUStalledByLDS LDSBankConflict",
-     "percent of the time: memory unit busy, ALU stalled by LDS, LDS bank conflicts"},
-};
-constexpr CounterSet kRdna3Sets[] = {
-    {"read", kReadQuestion, "FETCH_SIZE", kFetchAnswer},
-    {"write", kWriteQuestion, "WRITE_SIZE", kWriteAnswer},
-    {"cache", kCacheQuestion, "L2CacheHit", kHitAnswer},
-    {"occupancy", kOccupancyQuestion, "OccupancyPercent MeanOccupancyPerActiveCU SQ_WAVES",
-     kOccupancyAnswer},
-    {"wait", kWaitQuestion, "WAVE_DEP_WAIT WAVE_ISSUE_WAIT", kRdnaWaitAnswer},
-    {"units", kUnitQuestion, "MemUnitBusy ALUStalledByLDS LDSBankConflict",
-     "percent of the time: memory unit busy, ALU stalled by LDS, LDS bank conflicts"},
-};
-constexpr CounterSet kRdna4Sets[] = {
-    {"read", kReadQuestion, "FETCH_SIZE", kFetchAnswer},
-    {"write", kWriteQuestion, "GL2C_EA_WRREQ_sum GL2C_EA_WRREQ_64B_sum",
-     "bytes a call: 64 x GL2C_EA_WRREQ_64B_sum + 32 x the other GL2C_EA_WRREQ_sum"},
-    {"cache", kCacheQuestion, "L2CacheHit", kHitAnswer},
-    {"cache0", "What does the L0 cache serve?", "L0CacheHit", "L0CacheHit: percent of reads"},
-    {"occupancy", kOccupancyQuestion, "OccupancyPercent MeanOccupancyPerActiveCU SQ_WAVES",
-     kOccupancyAnswer},
-    {"wait", kWaitQuestion, "WAVE_DEP_WAIT WAVE_ISSUE_WAIT", kRdnaWaitAnswer},
-    {"units", kUnitQuestion, "MemUnitBusy LDSBankConflict",
-     "percent of the time: memory unit busy, LDS bank conflicts"},
-};
-constexpr CounterSet kCdna3Sets[] = {
-    {"read", kReadQuestion, "FETCH_SIZE", kFetchAnswer},
-    {"write", kWriteQuestion, "WRITE_SIZE", kWriteAnswer},
-    {"cache", kCacheQuestion, "TCC_HIT_sum TCC_MISS_sum",
-     "the hit rate is TCC_HIT_sum / (TCC_HIT_sum + TCC_MISS_sum)"},
-    {"occupancy", kOccupancyQuestion, "OccupancyPercent SQ_WAVES", kOccupancyAnswer},
-    {"wait", kWaitQuestion, "SQ_WAIT_ANY SQ_WAIT_INST_ANY SQ_WAVE_CYCLES",
-     "SQ_WAIT_ANY / SQ_WAVE_CYCLES: waiting for anything; SQ_WAIT_INST_ANY: for an instruction to "
-     "issue"},
-    {"units", kUnitQuestion, "MemUnitStalled", "MemUnitStalled: percent of the time"},
-    {"matrix", "How busy are the matrix cores?", "MfmaUtil", "MfmaUtil: percent of the time"},
-};
+// Sets that several tables have.
+CounterSet Read() {
+  return Ask("read", "FETCH_SIZE",
+             "FETCH_SIZE: KiB a call; over the call's time of the kernel trace it is the "
+             "bandwidth");
+}
+CounterSet Write() { return Ask("write", "WRITE_SIZE", "WRITE_SIZE: KiB a call"); }
+CounterSet Cache() { return Ask("cache", "L2CacheHit", "L2CacheHit: percent of requests"); }
+CounterSet Occupancy(const char* counters) {
+  return Ask("occupancy", counters, "OccupancyPercent: of the most waves that fit");
+}
+CounterSet RdnaWait() {
+  return Ask("wait", "WAVE_DEP_WAIT WAVE_ISSUE_WAIT",
+             "percent of the waves' cycles: WAVE_DEP_WAIT for anything, WAVE_ISSUE_WAIT for an "
+             "instruction to issue");
+}
+CounterSet RdnaUnits() {
+  return Ask("units", "MemUnitBusy ALUStalledByLDS LDSBankConflict",
+             "percent of the time: memory unit busy, ALU stalled by LDS, LDS bank conflicts");
+}
+CounterSet Matrix() { return Ask("matrix", "MfmaUtil", "MfmaUtil: percent of the time"); }
 
-// What the legacy rocprof's own definitions have.
-constexpr const char* kRdnaWriteAnswer =
-    "bytes a call: 64 x GL2C_EA_WRREQ_64B_sum + 32 x the other GL2C_MC_WRREQ_sum";
-constexpr CounterSet kLegacyRdna2Sets[] = {
-    {"read", kReadQuestion, "FETCH_SIZE", kFetchAnswer},
-    {"write", kWriteQuestion, "GL2C_MC_WRREQ_sum GL2C_EA_WRREQ_64B_sum", kRdnaWriteAnswer},
-    {"cache", kCacheQuestion, "L2CacheHit", kHitAnswer},
-    {"occupancy", kOccupancyQuestion, "MeanOccupancyPerCU", "waves on a compute unit, in the mean"},
-    {"wait", kWaitQuestion, "WAVE_DEP_WAIT WAVE_ISSUE_WAIT", kRdnaWaitAnswer},
-    {"units", kUnitQuestion, "MemUnitBusy ALUStalledByLDS LDSBankConflict",
-     "percent of the time: memory unit busy, ALU stalled by LDS, LDS bank conflicts"},
-};
-constexpr CounterSet kLegacyRdna3Sets[] = {
-    {"read", kReadQuestion, "FETCH_SIZE", kFetchAnswer},
-    {"write", kWriteQuestion, "GL2C_MC_WRREQ_sum GL2C_EA_WRREQ_64B_sum", kRdnaWriteAnswer},
-    {"cache", kCacheQuestion, "L2CacheHit", kHitAnswer},
-    {"occupancy", kOccupancyQuestion, "OccupancyPercent", kOccupancyAnswer},
-    {"wait", kWaitQuestion, "WAVE_DEP_WAIT WAVE_ISSUE_WAIT", kRdnaWaitAnswer},
-    {"units", kUnitQuestion, "WriteUnitStalled LDSBankConflict",
-     "percent of the time: write unit stalled, LDS bank conflicts"},
-};
-constexpr CounterSet kLegacyCdna3Sets[] = {
-    {"read", kReadQuestion, "FETCH_SIZE", kFetchAnswer},
-    {"write", kWriteQuestion, "WRITE_SIZE", kWriteAnswer},
-    {"cache", kCacheQuestion, "L2CacheHit", kHitAnswer},
-    {"occupancy", kOccupancyQuestion, "OccupancyPercent", kOccupancyAnswer},
-    {"units", kUnitQuestion, "MemUnitBusy MemUnitStalled",
-     "percent of the time: memory unit busy, stalled"},
-    {"matrix", "How busy are the matrix cores?", "MfmaUtil", "MfmaUtil: percent of the time"},
-};
+using CounterSets = std::vector<CounterSet>;
 
-std::span<const CounterSet> LegacySetsOf(CardFamily card) {
+CounterSets SetsOf(CardFamily card) {
+  constexpr const char* kRdnaOccupancy = "OccupancyPercent MeanOccupancyPerActiveCU SQ_WAVES";
   switch (card) {
     case CardFamily::kRdna2:
-      return kLegacyRdna2Sets;
+      return {Read(),     Write(),    Cache(), Occupancy("OccupancyPercent SQ_WAVES"),
+              RdnaWait(), RdnaUnits()};
     case CardFamily::kRdna3:
-      return kLegacyRdna3Sets;
-    case CardFamily::kCdna3:
-      return kLegacyCdna3Sets;
+      return {Read(), Write(), Cache(), Occupancy(kRdnaOccupancy), RdnaWait(), RdnaUnits()};
     case CardFamily::kRdna4:
-      break;
+      return {Read(),
+              Ask("write", "GL2C_EA_WRREQ_sum GL2C_EA_WRREQ_64B_sum",
+                  "bytes a call: 64 x GL2C_EA_WRREQ_64B_sum + 32 x the other GL2C_EA_WRREQ_sum"),
+              Cache(),
+              Ask("cache0", "L0CacheHit", "L0CacheHit: percent of reads"),
+              Occupancy(kRdnaOccupancy),
+              RdnaWait(),
+              Ask("units", "MemUnitBusy LDSBankConflict",
+                  "percent of the time: memory unit busy, LDS bank conflicts")};
+    case CardFamily::kCdna3:
+      return {Read(),
+              Write(),
+              Ask("cache", "TCC_HIT_sum TCC_MISS_sum",
+                  "the hit rate is TCC_HIT_sum / (TCC_HIT_sum + TCC_MISS_sum)"),
+              Occupancy("OccupancyPercent SQ_WAVES"),
+              Ask("wait", "SQ_WAIT_ANY SQ_WAIT_INST_ANY SQ_WAVE_CYCLES",
+                  "SQ_WAIT_ANY / SQ_WAVE_CYCLES: waiting for anything; SQ_WAIT_INST_ANY: for an "
+                  "instruction to issue"),
+              Ask("units", "MemUnitStalled", "MemUnitStalled: percent of the time"),
+              Matrix()};
   }
   return {};
 }
 
-std::span<const CounterSet> SetsOf(CardFamily card) {
+// What the legacy rocprof's own definitions have.
+CounterSets LegacySetsOf(CardFamily card) {
+  const CounterSet rdna_write =
+      Ask("write", "GL2C_MC_WRREQ_sum GL2C_EA_WRREQ_64B_sum",
+          "bytes a call: 64 x GL2C_EA_WRREQ_64B_sum + 32 x the other GL2C_MC_WRREQ_sum");
   switch (card) {
     case CardFamily::kRdna2:
-      return kRdna2Sets;
+      return {Read(),
+              rdna_write,
+              Cache(),
+              Ask("occupancy", "MeanOccupancyPerCU", "waves on a compute unit, in the mean"),
+              RdnaWait(),
+              RdnaUnits()};
     case CardFamily::kRdna3:
-      return kRdna3Sets;
-    case CardFamily::kRdna4:
-      return kRdna4Sets;
+      return {Read(),
+              rdna_write,
+              Cache(),
+              Occupancy("OccupancyPercent"),
+              RdnaWait(),
+              Ask("units", "WriteUnitStalled LDSBankConflict",
+                  "percent of the time: write unit stalled, LDS bank conflicts")};
     case CardFamily::kCdna3:
-      return kCdna3Sets;
+      return {Read(),
+              Write(),
+              Cache(),
+              Occupancy("OccupancyPercent"),
+              Ask("units", "MemUnitBusy MemUnitStalled",
+                  "percent of the time: memory unit busy, stalled"),
+              Matrix()};
+    case CardFamily::kRdna4:
+      break;
   }
   return {};
 }

@@ -73,6 +73,8 @@ TEST(BenchTest, KernelsOnTheSimulator) {
   const json dequant = Results({"bench", "dequant", "--device", "sim32", "--filter", "Q6_K",
                                 "--min-time", "0", "--warmup", "0"});
   ASSERT_EQ(dequant.size(), 1u);
+  EXPECT_EQ(dequant[0]["name"], "gpu Q6_K to tiles");
+  EXPECT_EQ(dequant[0]["bytes_written"], 2 * dequant[0]["elements"].get<int64_t>());
 }
 
 TEST(BenchTest, AttentionOfAGivenContext) {
@@ -194,6 +196,18 @@ TEST(BenchTest, BaselinesAreKeptAndCompared) {
   EXPECT_EQ(RunRocforge(With(exact, {"--compare-baseline", dir.File("none")})).exit_code, 1);
 }
 
+TEST(BenchTest, ComparisonsTellOfTuning) {
+  const ToyFile toy;
+  const std::string path = toy.dir().File("base.json");
+  const std::vector<std::string> exact = {"bench", "inference", "-m", toy.path(), "--device",
+                                          "cpu",   "-r",        "1",  "--filter", "kv a token"};
+  ASSERT_EQ(RunRocforge(With(exact, {"--tuning", "off", "--save-baseline", path})).exit_code, 0);
+  const Finished f = RunRocforge(With(exact, {"--compare-baseline", path}));
+  EXPECT_EQ(f.exit_code, 0) << f.err;
+  EXPECT_NE(f.out.find("note: tuning: off in the baseline, nothing kept now"), std::string::npos)
+      << f.out;
+}
+
 TEST(BenchTest, TheSameBuildInTurnsIsNotSlower) {
   const Finished f =
       RunRocforge(With(kTinyMatMul, {"--against", ROCFORGE_BINARY, "--rounds", "2", "--json"}));
@@ -208,17 +222,24 @@ TEST(BenchTest, CtrlCLeavesAValidPartialResult) {
   // So many cases that it cannot be done before the signal; the bar is not drawn into pipes.
   const TempDir dir;
   const std::string path = dir.File("base.json");
-  PipedProcess process({"bench", "memory", "--min-time", "3", "--json", "--save-baseline", path});
-  std::this_thread::sleep_for(std::chrono::milliseconds(1500));
-  process.Signal(SIGINT);
-  const Finished f = process.Wait();
-  EXPECT_EQ(f.exit_code, 130) << f.err;
-  const json all = json::parse(f.out, nullptr, false);
-  ASSERT_TRUE(all.is_object()) << f.out;
-  EXPECT_EQ(all["complete"], false);
-  EXPECT_GT(all["results"].size(), 0u);
-  EXPECT_FALSE(std::filesystem::exists(path)) << "half a baseline is none";
-  EXPECT_NE(f.err.find("interrupted"), std::string::npos) << f.err;
+  for (const std::vector<std::string>& suite : {
+           std::vector<std::string>{"memory"},
+           std::vector<std::string>{"matmul", "--device", "sim32", "--shapes", "16x256", "--full"},
+       }) {
+    std::vector<std::string> args = With({"bench"}, suite);
+    PipedProcess process(
+        With(std::move(args), {"--min-time", "3", "--json", "--save-baseline", path}));
+    std::this_thread::sleep_for(std::chrono::milliseconds(1500));
+    process.Signal(SIGINT);
+    const Finished f = process.Wait();
+    EXPECT_EQ(f.exit_code, 130) << f.err;
+    const json all = json::parse(f.out, nullptr, false);
+    ASSERT_TRUE(all.is_object()) << f.out;
+    EXPECT_EQ(all["complete"], false);
+    if (suite.size() == 1) EXPECT_GT(all["results"].size(), 0u);  // counted ones, at once
+    EXPECT_FALSE(std::filesystem::exists(path)) << "half a baseline is none";
+    EXPECT_NE(f.err.find("interrupted"), std::string::npos) << f.err;
+  }
 }
 
 }  // namespace

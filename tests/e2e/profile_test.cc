@@ -199,6 +199,13 @@ TEST(ProfileTest, CtrlCLeavesAValidPartialResult) {
   EXPECT_LT(p["generated_tokens"].get<int>(), 200000);
   EXPECT_TRUE(Parse(ReadFileOrFail(trace)).is_object());
   EXPECT_NE(ReadFileOrFail(html).find("</html>"), std::string::npos);
+  PipedProcess simulated({"profile", "-m", toy.path(), "--device", "sim32", "-p", "2", "-n", "5000",
+                          "--ctx", "8192", "--json", "--html", html});
+  sleep(1);
+  simulated.Signal(SIGINT);
+  const Finished s = simulated.Wait();
+  EXPECT_EQ(s.exit_code, 130) << s.err;
+  EXPECT_TRUE(Parse(s.out).is_object() && Parse(s.out)["interrupted"] == true) << s.out << s.err;
 }
 
 }  // namespace

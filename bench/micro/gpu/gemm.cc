@@ -25,8 +25,8 @@ double WeightsOf(const MatMulCase& p) {
 }
 // Packed bytes read; for more than a few rows f16 written and read again.
 double BytesOf(const MatMulCase& p, GemmUnit unit) {
-  const bool few =
-      p.rows <= kMaxSkinnyRows && (unit == GemmUnit::kSkinny || unit == GemmUnit::kAuto);
+  const bool few = p.rows <= kMaxSkinnyRows &&
+                   (unit == GemmUnit::kSkinny || unit == GemmUnit::kFew || unit == GemmUnit::kAuto);
   return p.weight_bytes() + (few ? 0 : 4 * WeightsOf(p));
 }
 
@@ -54,6 +54,7 @@ const char* UnitName(GemmUnit unit) {
          : unit == GemmUnit::kWarpgroup     ? "warpgroup"
          : unit == GemmUnit::kWarpgroupWide ? "wide"
          : unit == GemmUnit::kSkinny        ? "skinny"
+         : unit == GemmUnit::kFew           ? "few"
                                             : "auto";
 }
 
@@ -137,13 +138,13 @@ void Gemm(Bench& bench) {
   for (const auto& [n_out, cols] :
        {std::pair<int64_t, int64_t>{4096, 4096}, {12288, 4096}, {22016, 4096}, {4096, 11008}}) {
     for (const uint32_t parts : {0u, 1u, 2u, 3u, 4u, 6u, 8u, 12u}) {
-      GemmOptions few = options(GemmUnit::kSkinny, 256);
+      GemmOptions few = options(GemmUnit::kFew, 256);
       few.parts = parts;
       Single(bench, DType::kQ4_K, n_out, cols, 32, few);
     }
   }
   for (const DType type : {DType::kQ4_0, DType::kQ5_K, DType::kQ6_K, DType::kQ8_0, DType::kIQ4_XS})
-    Single(bench, type, 22016, 4096, 32, options(GemmUnit::kSkinny, 256));
+    Single(bench, type, 22016, 4096, 32, options(GemmUnit::kFew, 256));
   const ModelShape llama2_7b{"7B", 32, 4096, 4096, 11008};
   const ModelShape llama31_8b{"8B", 32, 4096, 1024, 14336};
   for (const int64_t mb : {24, 36, 64, 256})

@@ -65,7 +65,7 @@ class GemmTest : public ::testing::TestWithParam<std::string> {
   }
 
   std::vector<GemmUnit> Units() const {
-    std::vector<GemmUnit> units = {GemmUnit::kTile, GemmUnit::kSkinny};
+    std::vector<GemmUnit> units = {GemmUnit::kTile, GemmUnit::kFew};
     if (modules_.Find("gemm", "gemm_warpgroup").ok()) {
       units.push_back(GemmUnit::kWarpgroup);
       units.push_back(GemmUnit::kWarpgroupWide);
@@ -74,7 +74,7 @@ class GemmTest : public ::testing::TestWithParam<std::string> {
   }
   void ExpectOnAllUnits(GemmCase c) {
     for (const GemmUnit unit : Units()) {
-      if (unit == GemmUnit::kSkinny && (c.n_experts > 0 || c.tokens > 64)) continue;
+      if (unit == GemmUnit::kFew && (c.n_experts > 0 || c.tokens > 64)) continue;
       c.options.unit = unit;
       ASSERT_NO_FATAL_FAILURE(Expect(c));
     }
@@ -333,8 +333,10 @@ TEST_P(GemmTest, Shapes) {
   }
   for (const int64_t tokens : {17, 32, 33, 64}) {  // parts of k, both sizes of few rows
     GemmCase c{{DType::kQ4_K}, {150}, 1280, tokens};
-    c.options.unit = GemmUnit::kSkinny;
-    ASSERT_NO_FATAL_FAILURE(Expect(c));
+    for (const GemmUnit unit : {GemmUnit::kSkinny, GemmUnit::kFew}) {
+      c.options.unit = unit;
+      ASSERT_NO_FATAL_FAILURE(Expect(c));
+    }
   }
   // Odd rows of the output.
   ASSERT_NO_FATAL_FAILURE(Expect({{DType::kF16}, {131}, 96, 33}));
@@ -348,7 +350,7 @@ TEST_P(GemmTest, FewRowsOnCardsWithLittleSharedMemory) {
     port::sim::SetSharedLimit(limit);
     for (const int64_t tokens : {32, 33, 64}) {
       GemmCase c{{DType::kQ4_K}, {151}, 512, tokens};
-      c.options.unit = GemmUnit::kSkinny;
+      c.options.unit = GemmUnit::kFew;
       Expect(c);
     }
     port::sim::SetSharedLimit(port::sim::kMostSharedBytes);

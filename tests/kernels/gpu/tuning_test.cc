@@ -135,6 +135,7 @@ TEST_P(TunedMatvec, EveryShapeOfLaunchIsRight) {
                               {GemmUnit::kAuto, 6, 1024, 0, 0},
                               {GemmUnit::kMatvec, 3, 384, 0, 0},
                               {GemmUnit::kSkinny, 0, 0, 7, 0},
+                              {GemmUnit::kFew, 0, 0, 3, 0},
                               {GemmUnit::kWarpgroupWide, 8, 128, 1, 8}};
   for (const OpConfig& config : configs) {
     SCOPED_TRACE(ToText(config));

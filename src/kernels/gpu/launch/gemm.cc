@@ -220,6 +220,7 @@ GemmUnit Gemm::UnitFor(int64_t n_rows) const {
   const GemmUnit tuned = configs[RowBucket(n_rows)].unit;
   switch (tuned) {
     case GemmUnit::kSkinny:
+    case GemmUnit::kFew:
       return sizes.experts || n_rows > kMaxSkinnyRows ? GemmUnit::kAuto : tuned;
     case GemmUnit::kWarpgroup:
     case GemmUnit::kWarpgroupWide:
@@ -252,6 +253,7 @@ const GemmKernel& Gemm::Choose(GemmUnit wanted, int64_t row_tiles) const {
     case GemmUnit::kAuto:
     case GemmUnit::kMatvec:
     case GemmUnit::kSkinny:
+    case GemmUnit::kFew:
       break;
   }
   if (kernels.wide.columns == 0) return kernels.tile;
@@ -440,14 +442,15 @@ Status Gemm::Enqueue(const Stream& stream, const StepShape& shape) const {
   const int64_t n_rows = rows.At(shape);
   if (n_rows == 0) return {};
   const GemmUnit wanted = UnitFor(n_rows);
-  const bool few = !sizes.experts && n_rows <= kMaxSkinnyRows &&
-                   (wanted == GemmUnit::kAuto || wanted == GemmUnit::kSkinny);
+  const bool few =
+      !sizes.experts && n_rows <= kMaxSkinnyRows &&
+      (wanted == GemmUnit::kAuto || wanted == GemmUnit::kSkinny || wanted == GemmUnit::kFew);
   const GemmKernel& chosen = Choose(wanted, sizes.RowTiles(n_rows));
   const GemmArgs args = StepArgs(static_cast<uint32_t>(n_rows), chosen);
   SkinnyConfig config;
   if (few)
     config = ChooseSkinny({product.weight, product.n_weights}, sizes.n_k_tiles(), multiprocessors);
-  config.direct &= (n_rows <= 32 ? kernels.few_32 : kernels.few_64).has_value();
+  config.direct &= wanted != GemmUnit::kSkinny && kernels.HasFew(n_rows);
   if (wanted_parts != 0) config.parts = wanted_parts;
   ROCFORGE_RETURN_IF_ERROR(Prepare(stream, static_cast<uint32_t>(n_rows), args, config.direct));
   ROCFORGE_RETURN_IF_ERROR(few ? MultiplyFew(stream, args, config)
@@ -531,6 +534,14 @@ Result<std::unique_ptr<BoundOp>> BindGemm(const op::Call& call, const RowCount& 
       Buffer::Allocate(context.device, gemm.product.n_weights * (1 + kMagnitudeBlocks) * 4));
   gemm.magnitudes = std::make_shared<Buffer>(std::move(magnitudes));
   return std::unique_ptr<BoundOp>(std::make_unique<GemmOp>(std::move(gemm)));
+}
+
+bool HasGemmFew(const op::Call& call, int64_t n_rows, const BindContext& context) {
+  const Result<Product> product = ProductOf(call);
+  if (!product.ok() || product->ids != nullptr || n_rows > kMaxSkinnyRows) return false;
+  const Result<GemmKernels> kernels = FindGemmKernels(context, false, false);
+  return kernels.ok() && kernels->HasFew(n_rows) &&
+         ChooseSkinny({product->weight, product->n_weights}, 1, 1).direct;
 }
 
 int64_t GemmMinRows(const op::Call& call, const Device& device) {

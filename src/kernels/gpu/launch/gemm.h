@@ -31,6 +31,10 @@ Result<std::unique_ptr<BoundOp>> BindGemm(const op::Call& call, const RowCount& 
                                           const BindContext& context,
                                           const GemmOptions& options = {});
 
+// Whether `n_rows` rows can be multiplied by GemmUnit::kFew: the device has the kernel, and it
+// knows the weights' types.
+bool HasGemmFew(const op::Call& call, int64_t n_rows, const BindContext& context);
+
 // Scratch of BindGemm.
 int64_t GemmScratchBytes(const op::Call& call, const GemmOptions& options = {});
 

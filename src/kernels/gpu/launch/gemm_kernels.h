@@ -28,6 +28,8 @@ struct GemmKernels {
   Kernel skinny_32, skinny_64, skinny_finish;
   std::optional<Kernel> few_32, few_64;  // what the target's code has and the device can hold
   GemmKernel tile, warpgroup, wide;
+
+  bool HasFew(int64_t n_rows) const { return (n_rows <= 32 ? few_32 : few_64).has_value(); }
 };
 
 // `glu`: the epilogue joins gate and up. `even_columns`: every weight has an even number of rows,

@@ -37,6 +37,8 @@ const char* GemmUnitName(GemmUnit unit) {
       return "matvec";
     case GemmUnit::kSkinny:
       return "skinny";
+    case GemmUnit::kFew:
+      return "few";
     case GemmUnit::kTile:
       return "tile";
     case GemmUnit::kWarpgroup:

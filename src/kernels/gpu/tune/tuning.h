@@ -19,11 +19,12 @@ enum class GemmUnit : uint8_t {
   kAuto,
   kMatvec,         // every device: any rows, eight at a time; x in 8 bits
   kSkinny,         // every device: at most 64 rows, from packed weights; no experts
+  kFew,            // NVIDIA: the same with operands made in registers, of some types of weights
   kTile,           // every device: 128 x 128 sums of a block by the wave's matrix unit
   kWarpgroup,      // sm_90a: 128 x 128, two blocks on a multiprocessor; outputs have even columns
   kWarpgroupWide,  // sm_90a: 128 x 256
 };
-// "matvec", "skinny", "tile", "warpgroup", "warpgroup_wide"; kAuto is "auto".
+// "matvec", "skinny", "few", "tile", "warpgroup", "warpgroup_wide"; kAuto is "auto".
 const char* GemmUnitName(GemmUnit unit);
 
 // 0 and kAuto leave the choice to the launcher. A launcher that cannot do what is asked (another
@@ -32,7 +33,7 @@ struct OpConfig {
   GemmUnit unit = GemmUnit::kAuto;  // of a matrix product
   uint32_t blocks = 0;   // a multiprocessor: of a matrix-vector product of one row, of attention
   uint32_t threads = 0;  // of a block of the matrix-vector kernels
-  uint32_t parts = 0;    // kSkinny: blocks a multiprocessor that k is split for
+  uint32_t parts = 0;    // kSkinny, kFew: blocks a multiprocessor that k is split for
   uint32_t rows = 0;     // attention: queries that share a load
 
   bool operator==(const OpConfig&) const = default;

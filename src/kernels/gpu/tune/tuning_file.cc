@@ -22,8 +22,9 @@ using Json = nlohmann::ordered_json;
 constexpr int64_t kVersion = 1;
 constexpr size_t kMostBytes = size_t{16} << 20;
 constexpr int64_t kMostNs = int64_t{1} << 50;
-constexpr GemmUnit kUnits[] = {GemmUnit::kAuto, GemmUnit::kMatvec,    GemmUnit::kSkinny,
-                               GemmUnit::kTile, GemmUnit::kWarpgroup, GemmUnit::kWarpgroupWide};
+constexpr GemmUnit kUnits[] = {GemmUnit::kAuto,         GemmUnit::kMatvec, GemmUnit::kSkinny,
+                               GemmUnit::kFew,          GemmUnit::kTile,   GemmUnit::kWarpgroup,
+                               GemmUnit::kWarpgroupWide};
 
 // A whole number of an object in [0, most]; absent is 0.
 Status Number(const Json& object, const char* key, int64_t most, int64_t* value) {
