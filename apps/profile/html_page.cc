@@ -25,9 +25,10 @@ margin-top:18px}
 .tile span{color:var(--soft);font-size:13px}
 ol{margin:0;padding-left:22px}li{margin:6px 0}li b{font-weight:600}
 canvas{width:100%;height:190px;display:block;cursor:grab}
-svg{width:100%;height:auto;display:block}
+svg{width:100%;min-width:720px;height:auto;display:block}
 svg text{fill:var(--soft);font-size:12px}svg .ink{fill:var(--ink)}
 .legend{display:flex;flex-wrap:wrap;gap:6px 16px;margin-top:8px;font-size:13px;color:var(--soft)}
+.legend+p{margin-top:14px}
 .legend i{display:inline-block;width:11px;height:11px;border-radius:3px;margin-right:6px}
 table{border-collapse:collapse;width:100%;font-size:13.5px;font-variant-numeric:tabular-nums}
 th,td{text-align:right;padding:4px 10px;border-bottom:1px solid var(--line);white-space:nowrap}
@@ -147,7 +148,7 @@ addEventListener('resize',draw);matchMedia('(prefers-color-scheme:dark)').onchan
 /* roofline */
 (function(){const rows=D.rows.filter(r=>r.op&&r.ops>0&&r.seconds>0&&r.bytes>0);
 if(!rows.length||!D.read||!D.flops){$('roof').textContent='No ops, or no ceilings.';return}
-const W=1100,H=400,l=86,r=20,t=16,b=44,lg=Math.log10;
+const W=1100,H=400,l=98,r=20,t=16,b=44,lg=Math.log10;
 const xs=rows.map(q=>q.ops/q.bytes),ys=rows.map(q=>q.ops/q.seconds),ridge=D.flops/D.read;
 const x0=Math.floor(lg(Math.min(...xs,ridge/10))),x1=Math.ceil(lg(Math.max(...xs,ridge*10)));
 const y0=Math.floor(lg(Math.min(...ys))),y1=Math.ceil(lg(D.flops*1.05));
@@ -166,8 +167,7 @@ s+=`<polyline points="${X(yl/D.read)},${Y(yl)} ${X(ridge)},${Y(D.flops)} ${X(10*
 ${Y(D.flops)}" fill="none" stroke="var(--accent)" stroke-width="2"/>
 <text class="ink" x="${X(10**x1)-6}" y="${Y(D.flops)-7}" text-anchor="end">${rate(D.flops,'FLOP')}
 </text>`;
-const mx=Math.sqrt(Math.max(10**x0,yl/D.read)*ridge);
-s+=`<text class="ink" x="${X(mx)-10}" y="${Y(mx*D.read)-8}" text-anchor="end">${rate(D.read,'B')}
+s+=`<text class="ink" x="${X(ridge)-12}" y="${Y(D.flops)-7}" text-anchor="end">${rate(D.read,'B')}
 </text>`;
 const most=Math.max(...rows.map(q=>q.seconds));
 rows.forEach((q,i)=>{const dec=q.phase==='decode',R=4+9*Math.sqrt(q.seconds/most);
@@ -201,20 +201,22 @@ const sum=q=>q.slice(1).reduce((a,v)=>a+v,0);
 const hi=1.1*Math.max(1,...layers.map(sum),...lines.flatMap(x=>x[0].map(q=>q[1])));
 const X=v=>(l+v/end*(W-l-r)).toFixed(1),Y=v=>(H-b-v/hi*(H-t-b)).toFixed(1);
 let s=`<svg viewBox="0 0 ${W} ${H}" role="img" aria-label="${label}">`;
-for(let i=0;i<=4;i++)s+=`<line x1="${l}" x2="${W-r}" y1="${Y(hi*i/4)}" y2="${Y(hi*i/4)}"
-stroke="var(--line)"/><text x="${l-8}" y="${+Y(hi*i/4)+4}" text-anchor="end">${bytes(hi*i/4)}</text>`;
-for(let i=0;i<=5;i++)s+=`<text x="${X(end*i/5)}" y="${H-8}" text-anchor="${i<5?'middle':
-'end'}">${time(end*i/5)}</text>`;
+const up=2**Math.ceil(Math.log2(hi/5)),ten=10**Math.floor(Math.log10(end/5)),
+right=ten*[1,2,5,10].find(q=>q*ten>=end/8);
+for(let v=0;v<hi;v+=up)s+=`<line x1="${l}" x2="${W-r}" y1="${Y(v)}" y2="${Y(v)}"
+stroke="var(--line)"/><text x="${l-8}" y="${+Y(v)+4}" text-anchor="end">${v?bytes(v):0}</text>`;
+for(let i=0;i*right<=end;i++)s+=`<text x="${X(i*right)}" y="${H-8}" text-anchor="${i?'middle':
+'start'}">${i?time(i*right):0}</text>`;
 if(layers.length)for(let k=cols.length;k>0;k--){let p=`M${l},${H-b}`;layers.forEach((q,i)=>{
 p+=`L${X(q[0])},${Y(i?sum(layers[i-1].slice(0,k+1)):0)}L${X(q[0])},${Y(sum(q.slice(0,k+1)))}`});
 s+=`<path d="${p}L${X(end)},${Y(sum(layers[layers.length-1].slice(0,k+1)))}L${X(end)},${H-b}Z"
 fill="${cols[k-1]}"/>`}
 lines.forEach(x=>{s+=`<polyline points="${x[0].map(q=>X(q[0])+','+Y(q[1])).join(' ')}" fill="none"
 stroke="${x[1]}" stroke-width="2"/>`});
-const x=+X(D.runBegin),right=x>W-140;
+const x=+X(D.runBegin),late=x>W-140;
 $(id).innerHTML=s+`<line x1="${x}" x2="${x}" y1="${t}" y2="${H-b}" stroke="var(--ink)"
-stroke-dasharray="4 4"/><text class="ink" x="${x+(right?-6:6)}" y="${t+10}"
-text-anchor="${right?'end':'start'}">the run begins</text></svg>`}
+stroke-dasharray="4 4"/><text class="ink" x="${x+(late?-6:6)}" y="${t+10}"
+text-anchor="${late?'end':'start'}">the run begins</text></svg>`}
 $('heldnote').textContent='Held by the engine'+(D.gpu?' on the GPU':', of the file and of its own')+
 '; constant once the run begins.'+(M.used.length?
 ' The line: in use on the GPU by all programs, as its driver says.':'');
