@@ -131,12 +131,10 @@ class TunedMatvec : public ::testing::TestWithParam<std::string> {};
 TEST_P(TunedMatvec, EveryShapeOfLaunchIsRight) {
   MatvecHarness harness(GetParam());
   if (!harness.ok()) GTEST_SKIP();
-  const OpConfig configs[] = {{GemmUnit::kAuto, 1, 64, 0, 0},
-                              {GemmUnit::kAuto, 6, 1024, 0, 0},
-                              {GemmUnit::kMatvec, 3, 384, 0, 0},
-                              {GemmUnit::kSkinny, 0, 0, 7, 0},
-                              {GemmUnit::kFew, 0, 0, 3, 0},
-                              {GemmUnit::kWarpgroupWide, 8, 128, 1, 8}};
+  const OpConfig configs[] = {
+      {GemmUnit::kAuto, 1, 64, 0, 0},    {GemmUnit::kAuto, 6, 1024, 0, 0},
+      {GemmUnit::kMatvec, 3, 384, 0, 0}, {GemmUnit::kSkinny, 0, 0, 7, 0},
+      {GemmUnit::kFew, 0, 0, 3, 0},      {GemmUnit::kWarpgroupWide, 8, 128, 1, 8}};
   for (const OpConfig& config : configs) {
     SCOPED_TRACE(ToText(config));
     MatvecCase c;
