@@ -18,8 +18,10 @@
 #include "apps/plan_cost.h"
 #include "base/format.h"
 #include "engine/kv_memory.h"
+#include "exec/cpu_executor.h"
 #include "gguf/reader.h"
 #include "graph/plan.h"
+#include "kernels/cpu/kernels.h"
 #include "kv/page_pool.h"
 #include "model/model.h"
 
@@ -278,6 +280,18 @@ const char* PartOf(const std::string& tensor) {
   return "other";
 }
 
+// What the kernels of one thread take beside the activations.
+Result<double> CpuScratch(const model::Model& model, const graph::Plan& plan) {
+  ThreadPool pool(1);
+  ROCFORGE_ASSIGN_OR_RETURN(
+      const engine::KvMemory kv,
+      engine::KvMemory::Allocate(model.graph.kv_layers, DType::kF16, 1, kPageSize));
+  ROCFORGE_ASSIGN_OR_RETURN(
+      const auto executor,
+      exec::CpuExecutor::Create(plan, {model.weights, kv.layers(), &pool, cpu::BestIsa()}));
+  return static_cast<double>(executor->scratch_bytes());
+}
+
 Status AddModelCases(const std::string& path, Cases& cases) {
   ROCFORGE_ASSIGN_OR_RETURN(const gguf::File file, gguf::File::Open(path));
   Result<model::Model> model = model::BuildModel(file, 0);
@@ -291,6 +305,8 @@ Status AddModelCases(const std::string& path, Cases& cases) {
                               graph::BuildPlan(model->graph, {}, {batch, 1}));
     cases.Exact(Format("activations of a step of {}", batch), static_cast<double>(plan.arena_bytes),
                 "bytes");
+    ROCFORGE_ASSIGN_OR_RETURN(const double scratch, CpuScratch(*model, plan));
+    cases.Exact(Format("scratch of the CPU's kernels, step of {}", batch), scratch, "bytes");
   }
   AddCache("model", model->graph.kv_layers, cases);
   return {};

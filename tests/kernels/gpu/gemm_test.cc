@@ -358,6 +358,34 @@ TEST_P(GemmTest, FewRowsOnCardsWithLittleSharedMemory) {
   }
 }
 
+TEST_P(GemmTest, WhoseFewRowsHaveAKernelOfTheirOwn) {
+  if (!GetParam().starts_with("sim")) GTEST_SKIP() << "the limit is the card's";
+  const auto has = [&](DType type, int64_t rows, int64_t experts) {
+    const op::TensorDesc x{DType::kF32, 1, rows, 256},
+        w{type, std::max<int64_t>(experts, 1), 8, 256};
+    const op::Operand out[] = {{{DType::kF32, 1, rows, 8}, nullptr}};
+    BindContext context;
+    context.device = device_;
+    context.modules = &modules_;
+    if (experts > 0) {
+      const op::Operand in[] = {{x, nullptr}, {{DType::kI32, 1, rows, 1}, nullptr}, {w, nullptr}};
+      const op::Params params = op::MoeMatMul{};
+      return HasGemmFew({&params, in, out, nullptr, nullptr}, rows, context);
+    }
+    const op::Operand in[] = {{x, nullptr}, {w, nullptr}};
+    const op::Params params = op::MatMul{};
+    return HasGemmFew({&params, in, out, nullptr, nullptr}, rows, context);
+  };
+  EXPECT_TRUE(has(DType::kQ4_K, 64, 0));
+  EXPECT_FALSE(has(DType::kQ4_K, 65, 0));
+  EXPECT_FALSE(has(DType::kQ4_K, 64, 2)) << "experts";
+  EXPECT_FALSE(has(DType::kF32, 16, 0));
+  port::sim::SetSharedLimit(99u << 10);
+  EXPECT_TRUE(has(DType::kQ4_K, 32, 0));
+  EXPECT_FALSE(has(DType::kQ4_K, 33, 0));
+  port::sim::SetSharedLimit(port::sim::kMostSharedBytes);
+}
+
 TEST_P(GemmTest, MergedWeights) {
   ASSERT_NO_FATAL_FAILURE(ExpectOnAllUnits(
       {{DType::kQ4_K, DType::kQ4_K, DType::kQ6_K}, {300, 130, 20}, 256, 40, {true, false, true}}));

@@ -537,8 +537,9 @@ Result<std::unique_ptr<BoundOp>> BindGemm(const op::Call& call, const RowCount& 
 }
 
 bool HasGemmFew(const op::Call& call, int64_t n_rows, const BindContext& context) {
+  if (!std::holds_alternative<op::MatMul>(*call.params) || n_rows > kMaxSkinnyRows) return false;
   const Result<Product> product = ProductOf(call);
-  if (!product.ok() || product->ids != nullptr || n_rows > kMaxSkinnyRows) return false;
+  if (!product.ok()) return false;
   const Result<GemmKernels> kernels = FindGemmKernels(context, false, false);
   return kernels.ok() && kernels->HasFew(n_rows) &&
          ChooseSkinny({product->weight, product->n_weights}, 1, 1).direct;
