@@ -48,6 +48,8 @@ struct Api {
   int (*module_function)(Handle* function, Handle module, const char* name) = nullptr;
   // Lets launches of the function pass up to this many bytes of shared_bytes.
   int (*allow_shared)(Handle function, int bytes) = nullptr;
+  // Null where shared memory is not taken from the first-level cache.
+  int (*prefer_shared)(Handle function, int percent) = nullptr;
   int (*launch)(Handle function, unsigned grid_x, unsigned grid_y, unsigned grid_z,
                 unsigned block_x, unsigned block_y, unsigned block_z, unsigned shared_bytes,
                 Handle stream, void** arguments, void** extra) = nullptr;

@@ -23,6 +23,7 @@ constexpr int kAttributeCooperativeLaunch = 95;
 
 // CUfunction_attribute
 constexpr int kFunctionMaxDynamicSharedBytes = 8;
+constexpr int kFunctionPreferredSharedCarveout = 9;
 
 // CUlaunchAttribute with the one attribute that is used, and CUlaunchConfig.
 constexpr int kAttributeProgrammaticStreamSerialization = 6;
@@ -151,6 +152,9 @@ Status FillCudaApi(void* library, Api* api) {
   api->initialise = [] { return Cuda().init(0); };
   api->allow_shared = [](Handle function, int bytes) {
     return Cuda().function_set_attribute(function, kFunctionMaxDynamicSharedBytes, bytes);
+  };
+  api->prefer_shared = [](Handle function, int percent) {
+    return Cuda().function_set_attribute(function, kFunctionPreferredSharedCarveout, percent);
   };
   api->make_current = MakeCurrent;
   api->architecture = Architecture;

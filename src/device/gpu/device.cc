@@ -255,6 +255,11 @@ Status AllowShared(const Device& device, const Kernel& kernel, uint32_t bytes) {
                       "allow shared memory");
 }
 
+Status PreferShared(const Device& device, const Kernel& kernel, int percent) {
+  if (device.api().prefer_shared == nullptr) return {};
+  return device.Check(device.api().prefer_shared(kernel.function, percent), "prefer shared memory");
+}
+
 Status Stream::Record(const Event& event) const {
   return device_->Check(device_->api().event_record(event.handle(), handle_), "record event");
 }

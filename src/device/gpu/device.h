@@ -170,6 +170,10 @@ struct LaunchShape {
 // much.
 Status AllowShared(const Device& device, const Kernel& kernel, uint32_t bytes);
 
+// A hint: while the kernel runs a multiprocessor should have `percent` of its first-level memory as
+// shared memory. Launches overlap only where theirs agree.
+Status PreferShared(const Device& device, const Kernel& kernel, int percent);
+
 // An instantiated graph of captured work.
 class Graph {
  public:

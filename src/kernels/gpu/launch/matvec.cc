@@ -126,7 +126,11 @@ struct Launch {
   GluArgs glu{};           // of kGlu
   uint32_t half_sums = 0;  // of kQuantise
   bool one_row = false;    // of kFloat: the kernel takes one row of x, not eight
+  bool ring = false;       // of kFloat: the kernel is a _ring one
 };
+
+// Shared memory of the _ring kernels for x of so many columns.
+uint32_t RingXBytes(uint32_t cols) { return CeilDiv(cols, kUnit) * kUnit * 4; }
 
 Status FindKernel(const BindContext& context, DType type, const char* suffix, Kernel* kernel) {
   const KernelName* name = FindKernelName(type);
@@ -185,6 +189,7 @@ class LaunchList {
       launch.one_row = by_block_;
       ROCFORGE_RETURN_IF_ERROR(
           FindKernel(context_, type, by_block_ ? "" : "_many", &launch.kernel));
+      if (by_block_) ROCFORGE_RETURN_IF_ERROR(PreferRing(type, &launch));
     } else if (by_block_) {
       launch.kind = Kind::kOne;
       ROCFORGE_RETURN_IF_ERROR(
@@ -196,6 +201,24 @@ class LaunchList {
       ROCFORGE_RETURN_IF_ERROR(FindKernel(context_, type, "_many", &launch.kernel));
     }
     launches_.push_back(launch);
+    return {};
+  }
+
+  // Takes the type's _ring kernel where the device's code has it and x leaves room for the rings.
+  Status PreferRing(DType type, Launch* launch) {
+    constexpr uint32_t kLeastRing = kMostRingWaves * kRingStageBytes;
+    // AMD's object of this file is empty, and not worth loading.
+    if (p_.experts || context_.modules->target().starts_with("gfx") ||
+        kRingPhaseBytes + RingXBytes(launch->args.cols) + kLeastRing > kRingSharedBytes) {
+      return {};
+    }
+    const Result<Kernel> kernel = context_.modules->Find(
+        "matvec_ring",
+        Format("{}{}", FindKernelName(type)->name, fused_glu_ ? "_glu_ring" : "_ring"));
+    if (!kernel.ok()) return {};
+    ROCFORGE_RETURN_IF_ERROR(AllowShared(*context_.device, *kernel, kRingSharedBytes));
+    launch->kernel = *kernel;
+    launch->ring = true;
     return {};
   }
 
@@ -292,6 +315,23 @@ class Geometry {
             : std::clamp(CeilDiv(tasks, per_row), kFewestThreads / wave_, kMostThreads / wave_);
     return {std::min(per_row, CeilDiv(tasks, waves)), n_rows, waves * wave_, false, 0, overlap_};
   }
+  // A block a multiprocessor for each of n_rows rows, whose waves walk over the tasks with as many
+  // stages as there is room for.
+  LaunchShape Ring(uint32_t tasks, uint32_t n_rows, uint32_t cols, const OpConfig& config,
+                   uint32_t* stages) const {
+    const uint32_t waves =
+        config.threads != 0
+            ? std::clamp(config.threads / wave_, 1u, kMostRingWaves)
+            : std::clamp(CeilDiv(tasks, multiprocessors_), kFewestThreads / wave_, kMostRingWaves);
+    const uint32_t room = kRingSharedBytes - kRingPhaseBytes - RingXBytes(cols);
+    *stages = std::min(room / (waves * kRingStageBytes), kMostRingStages);
+    return {std::min(multiprocessors_, CeilDiv(tasks, waves)),
+            n_rows,
+            waves * wave_,
+            false,
+            kRingSharedBytes,
+            overlap_};
+  }
   // The same for two matrices of one row; *first_blocks of them by the bytes of the first.
   LaunchShape Pair(const MatvecArgs& first, const MatvecArgs& second, const OpConfig& config,
                    uint32_t* first_blocks) const {
@@ -345,6 +385,11 @@ Status Enqueue(const Launch& launch, const Geometry& geometry, const OpConfig& c
       return stream.Launch(launch.kernel, shape, &pair);
     }
     case Kind::kFloat:
+      if (launch.ring) {
+        MatvecRingArgs ring{args, 0};
+        const LaunchShape shape = geometry.Ring(total, n_rows, args.cols, config, &ring.stages);
+        return stream.Launch(launch.kernel, shape, &ring);
+      }
       return stream.Launch(launch.kernel,
                            geometry.Many(args.glu != 0 ? total : CeilDiv(total, kRowsPerWave),
                                          launch.one_row ? n_rows : groups, config),

@@ -11,6 +11,22 @@
 
 namespace rocforge::gpu {
 
+namespace {
+
+// Of a multiprocessor's first-level memory, what kernels that generate text have as shared memory:
+// all of them the same, because a launch of another share waits for the multiprocessor to be empty.
+// Enough for a block of matvec_ring beside one of a small kernel. Measured on an H200, generation:
+// F16 of 7B 276 tok/s, 150 where the driver chooses; Q4_K_M 618 and 616. Prompts are 2 % slower
+// with it, so their kernels keep the driver's choice.
+constexpr int kSharedPercent = 50;
+
+bool IsForManyRows(const std::string& kernel_file) {
+  return kernel_file.starts_with("gemm") || kernel_file == "unpack" || kernel_file == "pack_rows" ||
+         kernel_file == "attention_prefill" || kernel_file == "ceilings";
+}
+
+}  // namespace
+
 struct Modules::State {
   std::shared_ptr<const Device> device;
   std::string target;
@@ -67,6 +83,8 @@ Result<Kernel> Modules::Find(const std::string& kernel_file, const std::string& 
   }
   Result<Kernel> kernel = found->second.Find(name);
   if (!kernel.ok()) return kernel.status().WithContext(kernel_file);
+  if (!IsForManyRows(kernel_file))
+    ROCFORGE_RETURN_IF_ERROR(PreferShared(*state_->device, *kernel, kSharedPercent));
   return kernel;
 }
 

@@ -37,4 +37,18 @@ struct MatvecPairArgs {
   uint32_t first_blocks;
 };
 
+// The _ring kernels of float weights: x, then a ring of stages for each wave, then what says that
+// they have arrived. No experts.
+struct MatvecRingArgs {
+  MatvecArgs matvec;
+  uint32_t stages;  // of a wave
+};
+inline constexpr uint32_t kMostRingWaves = 16;
+inline constexpr uint32_t kMostRingStages = 4;
+inline constexpr uint32_t kRingStageBytes = 2048;
+inline constexpr uint32_t kRingPhaseBytes = 1024;
+// Shared memory of a block: more than half of what a multiprocessor of sm_90 has. Two blocks of a
+// launch on one would leave another multiprocessor without.
+inline constexpr uint32_t kRingSharedBytes = 118 * 1024;
+
 }  // namespace rocforge::gpu
