@@ -51,6 +51,20 @@ std::string BandwidthText(const BandwidthUse& use) {
   return text;
 }
 
+// What a decoded token asked of the GPU's driver, on average.
+nlohmann::ordered_json PerTokenJson(const session::GenerateStats& stats) {
+  const exec::StepCounters& c = stats.decode_counters;
+  const auto each = [&](int64_t n) {
+    return static_cast<double>(n) / static_cast<double>(stats.decode_steps);
+  };
+  return {{"kernels", each(c.launches + c.graph_kernels)},
+          {"launches", each(c.launches + c.graph_launches)},
+          {"synchronisations", each(c.synchronisations)},
+          {"allocations", each(c.allocations)},
+          {"bytes_to_device", each(c.bytes_to_device)},
+          {"bytes_to_host", each(c.bytes_to_host)}};
+}
+
 }  // namespace
 
 std::optional<BandwidthUse> MeasureBandwidthUse(const session::TextModel& model,
@@ -146,6 +160,7 @@ nlohmann::ordered_json StatsJson(const RunReport& report, const session::TextMod
   if (s.decode_steps > 0) {
     json["generation_seconds"] = s.decode_seconds;
     json["generation_tokens_per_second"] = s.decode_tokens_per_second();
+    if (model.engine().on_gpu()) json["per_token"] = PerTokenJson(s);
   }
   if (report.bandwidth) {
     json["bytes_per_token"] = report.bandwidth->bytes_per_token;

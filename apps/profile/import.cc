@@ -42,7 +42,7 @@ const char* OpOf(std::string_view kernel) {
                                          {"embed_rows", "EmbedRows"},
                                          {"elementwise", "Elementwise"},
                                          {"best_token", "Choice"},
-                                         {"top_tokens", "Choice"}};
+                                         {"choose_", "Choice"}};
   for (const Prefix& p : kPrefixes) {
     if (kernel.starts_with(p.kernel)) return p.op;
   }

@@ -98,7 +98,7 @@ struct CpuExecutor::State {
   op::Cost last_cost;
   int32_t n_outputs = 0;
   Wanted wanted = Wanted::kLogits;
-  std::vector<int32_t> best_tokens;  // capacity for the largest step
+  std::vector<int32_t> best_tokens;  // or drawn ones; capacity for the largest step
   std::vector<TopToken> top_tokens;  // grows to the largest step that asked for them
   OpObserver observer;
   OpTiming timing = OpTiming::kOff;
@@ -126,7 +126,7 @@ struct CpuExecutor::State {
   Status Bind(const graph::Node& node, const CpuBinding& binding, BoundOp& bound);
   void SetRows(const op::Step& step);
   void RunOps();
-  void Choose(const op::Step& step);
+  void Choose(const op::Step& step, std::span<const TokenDraw> draws);
   std::span<const float> AllLogits() const;
 };
 
@@ -209,7 +209,7 @@ void CpuExecutor::State::RunOps() {
   }
 }
 
-void CpuExecutor::State::Choose(const op::Step& step) {
+void CpuExecutor::State::Choose(const op::Step& step, std::span<const TokenDraw> draws) {
   best_tokens.clear();
   top_tokens.clear();
   if (wanted == Wanted::kLogits) return;
@@ -221,13 +221,15 @@ void CpuExecutor::State::Choose(const op::Step& step) {
     const std::span<const float> logits = all.subspan(row * n_vocab, n_vocab);
     if (wanted == Wanted::kBestTokens) {
       best_tokens.push_back(BestToken(logits));
+    } else if (wanted == Wanted::kDrawnTokens) {
+      best_tokens.push_back(DrawToken(logits, draws[row]));
     } else {
       SelectTopTokens(logits, std::span(top_tokens).subspan(row * kTopTokens, kTopTokens));
     }
   }
 }
 
-Status CpuExecutor::Run(const op::Step& step, Wanted wanted) {
+Status CpuExecutor::Run(const op::Step& step, Wanted wanted, std::span<const TokenDraw> draws) {
   State& s = *state_;
   const graph::PlanLimits& limits = s.plan->limits;
   if (step.n_tokens < 1 || step.n_tokens > limits.max_tokens || step.n_outputs < 0 ||
@@ -236,19 +238,20 @@ Status CpuExecutor::Run(const op::Step& step, Wanted wanted) {
         Format("a step of {} tokens and {} outputs does not fit the plan's {} and {}",
                step.n_tokens, step.n_outputs, limits.max_tokens, limits.max_outputs));
   }
+  ROCFORGE_RETURN_IF_ERROR(CheckDraws(step, wanted, draws));
   s.SetRows(step);
   s.last_cost = {};
   s.n_outputs = step.n_outputs;
   s.wanted = wanted;
   if (s.timing == OpTiming::kOff) {
     s.RunOps();
-    s.Choose(step);
+    s.Choose(step, draws);
     return {};
   }
   const int64_t begin_ns = NowNs();
   s.RunOps();
   const int64_t ops_end_ns = NowNs();
-  s.Choose(step);
+  s.Choose(step, draws);
   s.times.wall_ns = NowNs() - begin_ns;
   s.times.ops_ns = ops_end_ns - begin_ns;
   s.times.choose_ns = s.times.wall_ns - s.times.ops_ns;
@@ -264,7 +267,12 @@ std::span<const float> CpuExecutor::State::AllLogits() const {
 std::span<const float> CpuExecutor::logits() const {
   return state_->wanted == Wanted::kLogits ? state_->AllLogits() : std::span<const float>();
 }
-std::span<const int32_t> CpuExecutor::best_tokens() const { return state_->best_tokens; }
+std::span<const int32_t> CpuExecutor::best_tokens() const {
+  return state_->wanted == Wanted::kBestTokens ? state_->best_tokens : std::span<const int32_t>();
+}
+std::span<const int32_t> CpuExecutor::drawn_tokens() const {
+  return state_->wanted == Wanted::kDrawnTokens ? state_->best_tokens : std::span<const int32_t>();
+}
 std::span<const TopToken> CpuExecutor::top_tokens() const { return state_->top_tokens; }
 
 op::Cost CpuExecutor::LastCost() const { return state_->last_cost; }

@@ -33,11 +33,12 @@ class CpuExecutor final : public Executor {
   ~CpuExecutor() override;
 
   using Executor::Run;
-  // Allocates nothing.
-  Status Run(const op::Step& step, Wanted wanted) override;
+  // Allocates nothing, unless tokens are to be drawn.
+  Status Run(const op::Step& step, Wanted wanted, std::span<const TokenDraw> draws) override;
   std::span<const float> logits() const override;
   std::span<const int32_t> best_tokens() const override;
   std::span<const TopToken> top_tokens() const override;
+  std::span<const int32_t> drawn_tokens() const override;
   op::Cost LastCost() const override;
   StepCounters LastCounters() const override { return {}; }
   void SetObserver(OpObserver observer) override;

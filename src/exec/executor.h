@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "exec/draw_token.h"
 #include "kernels/op/call.h"
 #include "kernels/op/cost.h"
 #include "kernels/op/step.h"
@@ -22,9 +23,10 @@ using OpObserver = std::function<void(size_t node, const op::Call& call, int64_t
 
 // What a step is run for.
 enum class Wanted : uint8_t {
-  kLogits,      // rows of logits
-  kBestTokens,  // only the token with the largest logit of each row
-  kTopTokens,   // only the kTopTokens tokens with the largest logits of each row
+  kLogits,       // rows of logits
+  kBestTokens,   // only the token with the largest logit of each row
+  kTopTokens,    // only the kTopTokens tokens with the largest logits of each row
+  kDrawnTokens,  // only one token of each row, drawn as TokenDraw says
 };
 
 inline constexpr size_t kTopTokens = 64;
@@ -35,7 +37,8 @@ struct TopToken {
 // The token of a row's first entry if its logits have a NaN or +infinity.
 inline constexpr int32_t kBrokenLogits = -2;
 
-// best_tokens() of a row whose logits have a NaN, an infinity, or nothing but -infinity.
+// best_tokens() and drawn_tokens() of a row whose logits have a NaN, an infinity, or nothing but
+// -infinity.
 inline constexpr int32_t kNoBestToken = -1;
 // The same, of one row in the host's memory.
 int32_t BestToken(std::span<const float> logits);
@@ -52,6 +55,8 @@ struct StepCounters {
   int64_t allocations = 0;
   int64_t bytes_to_device = 0;
   int64_t bytes_to_host = 0;
+
+  StepCounters& operator+=(const StepCounters& other);
 };
 
 // How the ops of a step are timed.
@@ -88,6 +93,9 @@ struct StepTimes {
   int64_t host_ns() const { return wall_ns - ops_ns - upload_ns - choose_ns - download_ns; }
 };
 
+// kInvalidArgument if there is not one draw for each row where tokens are drawn, or any elsewhere.
+Status CheckDraws(const op::Step& step, Wanted wanted, std::span<const TokenDraw> draws);
+
 // Not thread-safe: the thread of the step loop calls it.
 class Executor {
  public:
@@ -97,9 +105,11 @@ class Executor {
 
   // Runs one step to its end. kInvalidArgument if the step is larger than the plan's limits;
   // kUnavailable or kResourceExhausted, with the driver's words, if the device fails: what the step
-  // would have written is then undefined.
-  virtual Status Run(const op::Step& step, Wanted wanted) = 0;
-  Status Run(const op::Step& step) { return Run(step, Wanted::kLogits); }
+  // would have written is then undefined. `draws`: one for each row, with kDrawnTokens; that and
+  // kTopTokens are for at most as many rows as the executor has sequences.
+  virtual Status Run(const op::Step& step, Wanted wanted, std::span<const TokenDraw> draws) = 0;
+  Status Run(const op::Step& step, Wanted wanted) { return Run(step, wanted, {}); }
+  Status Run(const op::Step& step) { return Run(step, Wanted::kLogits, {}); }
 
   // Of the last step, valid until the next: logits [n_outputs, n_vocab] if they were wanted, else
   // empty.
@@ -109,6 +119,8 @@ class Executor {
   // [n_outputs, kTopTokens] if those were wanted, else empty: by ascending token, unused entries
   // last. Among equal logits the lower tokens are taken; -infinity is never.
   virtual std::span<const TopToken> top_tokens() const = 0;
+  // [n_outputs] if those were wanted, else empty.
+  virtual std::span<const int32_t> drawn_tokens() const = 0;
 
   // Compulsory bytes and operations of the last step, summed over all ops (op::CostOf).
   virtual op::Cost LastCost() const = 0;

@@ -2,18 +2,16 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstddef>
 #include <limits>
 #include <utility>
 
 #include "base/format.h"
 #include "base/log.h"
+#include "exec/gpu_result.h"
 #include "exec/gpu_step.h"
 #include "exec/graph_cache.h"
 #include "exec/op_stamps.h"
-#include "kernels/gpu/launch/best_token.h"
 #include "kernels/gpu/launch/bound_op.h"
-#include "kernels/gpu/ops/top_tokens_args.h"
 #include "kernels/op/check.h"
 #include "prof/kernel_timer.h"
 
@@ -21,12 +19,6 @@ namespace rocforge::exec {
 namespace {
 
 using gpu::DevicePtr;
-
-// One struct under two names: kernels and their callers share no header.
-static_assert(kTopTokens == gpu::kTopTokens && kBrokenLogits == gpu::kBrokenLogits &&
-              sizeof(TopToken) == sizeof(gpu::TopToken) &&
-              offsetof(TopToken, token) == offsetof(gpu::TopToken, token));
-constexpr int64_t kTopRowBytes = kTopTokens * sizeof(TopToken);
 
 // Ids of stamps. That of node i is i: it ends there.
 constexpr uint32_t kStampBegin = std::numeric_limits<uint32_t>::max();  // before the upload
@@ -71,6 +63,12 @@ struct BoundNode {
 
 const graph::Value& ValueOf(const graph::Plan& plan, graph::ValueId id) {
   return plan.graph.values[static_cast<size_t>(id)];
+}
+
+GpuResult::Size ResultSize(const graph::Plan& plan, int32_t max_sequences) {
+  const int64_t max_outputs = plan.limits.max_outputs;
+  return {ValueOf(plan, plan.graph.logits).cols, max_outputs,
+          std::min<int64_t>(max_outputs, max_sequences)};
 }
 
 // Calls with the shapes of the largest step; `address` gives each value's place.
@@ -124,10 +122,8 @@ Result<GpuMemory> EstimateGpuMemory(const graph::Plan& plan, const gpu::Device& 
   memory.arena = plan.arena_bytes;
   memory.scratch = ScratchOf(plan, device);
   memory.step = kInt * (4 * plan.limits.max_tokens + plan.limits.max_outputs +
-                        max_sequences * (int64_t{page_table_stride} + 2) + 8 * 16) +
-                gpu::BestTokenPartBytes(plan.limits.max_outputs) + kInt * plan.limits.max_outputs +
-                gpu::TopTokensPartBytes(plan.limits.max_outputs) +
-                plan.limits.max_outputs * kTopRowBytes;
+                        max_sequences * (int64_t{page_table_stride} + 10) + 9 * 16) +
+                GpuResult::DeviceBytes(ResultSize(plan, max_sequences));
   return memory;
 }
 
@@ -139,11 +135,7 @@ struct GpuExecutor::State {
   gpu::Buffer scratch;
   GpuStep step;
   std::vector<BoundNode> nodes;
-  // The step's results: on the device (best tokens only; logits lie in the arena) and pinned.
-  gpu::Buffer best_parts, best_tokens, top_parts, top_tokens;
-  gpu::PinnedBuffer host_logits, host_tokens, host_top;
-  std::unique_ptr<gpu::BoundOp> find_best, find_top;
-  int64_t n_vocab = 0;
+  GpuResult result;
   int32_t page_size = 0;
   bool weights_ready = false;  // the ops have been told
 
@@ -180,15 +172,17 @@ struct GpuExecutor::State {
   }
   Status Allocate();
   Status BindAll();
-  Status Begin(const op::Step& s, Wanted w);
+  Status Begin(const op::Step& s, Wanted w, std::span<const TokenDraw> draws);
   Status EnqueueAll(const gpu::StepShape& shape);
-  Status EnqueueChoice(const gpu::StepShape& shape) const;
-  Status EnqueueSteps(const gpu::StepShape& shape);
   Status EnqueueNode(size_t i, const gpu::StepShape& shape);
   bool observed() const { return observer || timing == OpTiming::kEvents; }
   bool stamped() const { return timing == OpTiming::kStamps; }
   Status Stamp(uint32_t id) const { return stamped() ? stamps.Enqueue(stream, id) : Status(); }
   int64_t StampsBetweenOps() const;
+  std::span<const int32_t> TokensIf(Wanted w) const {
+    if (wanted != w) return {};
+    return {result.tokens(), static_cast<size_t>(n_outputs)};
+  }
   int64_t Launched() const {
     const gpu::DeviceCounters c = binding.device->counters();
     return c.launches + c.captured_launches;
@@ -207,8 +201,6 @@ struct GpuExecutor::State {
 
 Status GpuExecutor::State::Allocate() {
   const std::shared_ptr<const gpu::Device>& device = binding.device;
-  const int64_t max_outputs = plan->limits.max_outputs;
-  n_vocab = ValueOf(*plan, plan->graph.logits).cols;
   page_size = binding.kv_layers.empty() ? 1 : binding.kv_layers[0].page_size;
   ROCFORGE_ASSIGN_OR_RETURN(stream, gpu::Stream::Create(device));
   ROCFORGE_ASSIGN_OR_RETURN(step, GpuStep::Create(device, plan->limits, binding.max_sequences,
@@ -219,19 +211,6 @@ Status GpuExecutor::State::Allocate() {
   made = gpu::Buffer::Allocate(device, ScratchOf(*plan, *device));
   if (!made.ok()) return made.status().WithContext("kernel scratch (a smaller --batch needs less)");
   scratch = std::move(*made);
-  ROCFORGE_ASSIGN_OR_RETURN(best_parts,
-                            gpu::Buffer::Allocate(device, gpu::BestTokenPartBytes(max_outputs)));
-  const auto token_bytes = max_outputs * static_cast<int64_t>(sizeof(int32_t));
-  ROCFORGE_ASSIGN_OR_RETURN(best_tokens, gpu::Buffer::Allocate(device, token_bytes));
-  ROCFORGE_ASSIGN_OR_RETURN(host_tokens, gpu::PinnedBuffer::Allocate(device, token_bytes));
-  ROCFORGE_ASSIGN_OR_RETURN(top_parts,
-                            gpu::Buffer::Allocate(device, gpu::TopTokensPartBytes(max_outputs)));
-  ROCFORGE_ASSIGN_OR_RETURN(top_tokens, gpu::Buffer::Allocate(device, max_outputs * kTopRowBytes));
-  ROCFORGE_ASSIGN_OR_RETURN(host_top,
-                            gpu::PinnedBuffer::Allocate(device, max_outputs * kTopRowBytes));
-  ROCFORGE_ASSIGN_OR_RETURN(
-      host_logits, gpu::PinnedBuffer::Allocate(
-                       device, max_outputs * n_vocab * static_cast<int64_t>(sizeof(float))));
   return {};
 }
 
@@ -250,13 +229,8 @@ Status GpuExecutor::State::BindAll() {
     if (!op.ok()) return op.status().WithContext(node.name);
     bound.op = std::move(*op);
   }
-  ROCFORGE_ASSIGN_OR_RETURN(
-      find_best, gpu::BindBestToken(AddressOf(plan->graph.logits), n_vocab, best_parts.ptr(),
-                                    best_tokens.ptr(), context));
-  ROCFORGE_ASSIGN_OR_RETURN(
-      find_top, gpu::BindTopTokens(AddressOf(plan->graph.logits), n_vocab, top_parts.ptr(),
-                                   top_tokens.ptr(), context));
-  return {};
+  return result.Create(ResultSize(*plan, binding.max_sequences), AddressOf(plan->graph.logits),
+                       step.draws(), stream, context);
 }
 
 GpuExecutor::GpuExecutor(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -285,14 +259,15 @@ Result<std::unique_ptr<GpuExecutor>> GpuExecutor::Create(const graph::Plan& plan
 }
 
 // Copies the step and sets the operands' rows.
-Status GpuExecutor::State::Begin(const op::Step& s, Wanted w) {
+Status GpuExecutor::State::Begin(const op::Step& s, Wanted w, std::span<const TokenDraw> draws) {
   last_counters = {};
   n_outputs = 0;  // no results until the step has succeeded
   wanted = w;
+  ROCFORGE_RETURN_IF_ERROR(result.Check(s, w, draws));
   // The step loop need not run in the thread that loaded.
   ROCFORGE_RETURN_IF_ERROR(binding.device->MakeCurrent());
   ROCFORGE_RETURN_IF_ERROR(Stamp(kStampBegin));
-  ROCFORGE_RETURN_IF_ERROR(step.Upload(s, stream));
+  ROCFORGE_RETURN_IF_ERROR(step.Upload(s, draws, stream));
   for (BoundNode& node : nodes) node.SetRows(s);
   if (weights_ready) return {};
   // Weights may arrive after the executor was made, but not after its first step.
@@ -316,7 +291,7 @@ Status GpuExecutor::State::EnqueueAll(const gpu::StepShape& shape) {
     ROCFORGE_RETURN_IF_ERROR(EnqueueNode(i, shape));
     ROCFORGE_RETURN_IF_ERROR(Stamp(static_cast<uint32_t>(i)));
   }
-  ROCFORGE_RETURN_IF_ERROR(EnqueueChoice(shape));
+  ROCFORGE_RETURN_IF_ERROR(result.EnqueueChoice(wanted, stream, shape));
   return Stamp(kStampChosen);
 }
 
@@ -328,26 +303,13 @@ int64_t GpuExecutor::State::StampsBetweenOps() const {
   return static_cast<int64_t>(nodes.size()) - idle + 2;
 }
 
-// What comes after the ops: the logits as they are, or tokens chosen among them.
-Status GpuExecutor::State::EnqueueChoice(const gpu::StepShape& shape) const {
-  switch (wanted) {
-    case Wanted::kLogits:
-      return {};
-    case Wanted::kBestTokens:
-      return find_best->Enqueue(stream, shape);
-    case Wanted::kTopTokens:
-      return find_top->Enqueue(stream, shape);
-  }
-  return {};
-}
-
 Status GpuExecutor::State::EnqueueObserved(const gpu::StepShape& shape) {
   for (size_t i = 0; i < nodes.size(); ++i) {
     ROCFORGE_RETURN_IF_ERROR(stream.Record(events[i]));
     if (!nodes[i].idle()) ROCFORGE_RETURN_IF_ERROR(EnqueueNode(i, shape));
   }
   ROCFORGE_RETURN_IF_ERROR(stream.Record(events[nodes.size()]));
-  return EnqueueChoice(shape);
+  return result.EnqueueChoice(wanted, stream, shape);
 }
 
 Status GpuExecutor::State::Capture(GraphCache::Entry& entry) {
@@ -399,18 +361,7 @@ void GpuExecutor::State::AddCosts() {
 }
 
 Status GpuExecutor::State::Finish(const op::Step& s) {
-  const auto rows = static_cast<size_t>(s.n_outputs);
-  if (rows > 0 && wanted == Wanted::kLogits) {
-    const size_t bytes = rows * static_cast<size_t>(n_vocab) * sizeof(float);
-    ROCFORGE_RETURN_IF_ERROR(
-        stream.CopyToHost(host_logits.bytes().first(bytes), AddressOf(plan->graph.logits)));
-  } else if (rows > 0 && wanted == Wanted::kBestTokens) {
-    ROCFORGE_RETURN_IF_ERROR(
-        stream.CopyToHost(host_tokens.bytes().first(rows * sizeof(int32_t)), best_tokens.ptr()));
-  } else if (rows > 0) {
-    ROCFORGE_RETURN_IF_ERROR(stream.CopyToHost(
-        host_top.bytes().first(rows * static_cast<size_t>(kTopRowBytes)), top_tokens.ptr()));
-  }
+  ROCFORGE_RETURN_IF_ERROR(result.EnqueueDownload(wanted, s.n_outputs, stream));
   ROCFORGE_RETURN_IF_ERROR(Stamp(kStampEnd));
   AddCosts();  // while the device works
   ROCFORGE_TIME_KERNEL("wait for the device");
@@ -480,12 +431,12 @@ Status GpuExecutor::State::Enqueue(const gpu::StepShape& shape, int32_t n_tokens
   return EnqueueGraph(shape);
 }
 
-Status GpuExecutor::Run(const op::Step& step, Wanted wanted) {
+Status GpuExecutor::Run(const op::Step& step, Wanted wanted, std::span<const TokenDraw> draws) {
   State& s = *state_;
   const gpu::DeviceCounters before = s.binding.device->counters();
   const int64_t begin_ns = s.timing == OpTiming::kOff ? 0 : NowNs();
   s.times.graph = false;
-  ROCFORGE_RETURN_IF_ERROR(s.Begin(step, wanted));
+  ROCFORGE_RETURN_IF_ERROR(s.Begin(step, wanted, draws));
   const gpu::StepShape shape = s.step.ShapeOf(step, s.page_size);
   const bool events = s.observed();
   ROCFORGE_RETURN_IF_ERROR(s.Enqueue(shape, step.n_tokens));
@@ -513,7 +464,7 @@ Status GpuExecutor::Run(const op::Step& step, Wanted wanted) {
 
 Status GpuExecutor::RunStepwise(const op::Step& step, const Visitor& visit) {
   State& s = *state_;
-  ROCFORGE_RETURN_IF_ERROR(s.Begin(step, Wanted::kLogits));
+  ROCFORGE_RETURN_IF_ERROR(s.Begin(step, Wanted::kLogits, {}));
   ROCFORGE_RETURN_IF_ERROR(s.stream.Synchronize());
   const gpu::StepShape shape = s.step.ShapeOf(step, s.page_size);
   for (size_t i = 0; i < s.nodes.size(); ++i) {
@@ -536,27 +487,27 @@ gpu::StepShape GpuExecutor::ShapeOf(const op::Step& step) const {
 
 std::span<const float> GpuExecutor::logits() const {
   if (state_->wanted != Wanted::kLogits) return {};
-  return {reinterpret_cast<const float*>(state_->host_logits.bytes().data()),
-          static_cast<size_t>(state_->n_outputs * state_->n_vocab)};
+  return {state_->result.logits(),
+          static_cast<size_t>(state_->n_outputs * state_->result.n_vocab())};
 }
 std::span<const int32_t> GpuExecutor::best_tokens() const {
-  if (state_->wanted != Wanted::kBestTokens) return {};
-  return {reinterpret_cast<const int32_t*>(state_->host_tokens.bytes().data()),
-          static_cast<size_t>(state_->n_outputs)};
+  return state_->TokensIf(Wanted::kBestTokens);
+}
+std::span<const int32_t> GpuExecutor::drawn_tokens() const {
+  return state_->TokensIf(Wanted::kDrawnTokens);
 }
 
 std::span<const TopToken> GpuExecutor::top_tokens() const {
   if (state_->wanted != Wanted::kTopTokens) return {};
-  return {reinterpret_cast<const TopToken*>(state_->host_top.bytes().data()),
-          static_cast<size_t>(state_->n_outputs) * kTopTokens};
+  return {state_->result.top(), static_cast<size_t>(state_->n_outputs) * kTopTokens};
 }
 
 op::Cost GpuExecutor::LastCost() const { return state_->last_cost; }
 StepCounters GpuExecutor::LastCounters() const { return state_->last_counters; }
 int64_t GpuExecutor::arena_bytes() const { return state_->arena.bytes(); }
 int64_t GpuExecutor::scratch_bytes() const {
-  return state_->scratch.bytes() + state_->step.bytes() + state_->best_parts.bytes() +
-         state_->top_parts.bytes();
+  return state_->scratch.bytes() + state_->step.bytes() +
+         GpuResult::DeviceBytes(ResultSize(*state_->plan, state_->binding.max_sequences));
 }
 std::string GpuExecutor::mode() const {
   return state_->mode == GpuMode::kEager ? "eager" : "graph";

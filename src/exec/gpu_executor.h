@@ -45,7 +45,7 @@ struct GpuBinding {
 struct GpuMemory {
   int64_t arena = 0;    // activations
   int64_t scratch = 0;  // of the kernels
-  int64_t step = 0;     // step arrays, best tokens
+  int64_t step = 0;     // step arrays, choice of tokens
   int64_t total() const { return arena + scratch + step; }
 };
 Result<GpuMemory> EstimateGpuMemory(const graph::Plan& plan, const gpu::Device& device,
@@ -62,10 +62,11 @@ class GpuExecutor final : public Executor {
   using Executor::Run;
   // One copy to the device, the ops, one copy back, one synchronisation. Once the shapes have been
   // seen it allocates nothing, neither here nor in the driver.
-  Status Run(const op::Step& step, Wanted wanted) override;
+  Status Run(const op::Step& step, Wanted wanted, std::span<const TokenDraw> draws) override;
   std::span<const float> logits() const override;
   std::span<const int32_t> best_tokens() const override;
   std::span<const TopToken> top_tokens() const override;
+  std::span<const int32_t> drawn_tokens() const override;
   op::Cost LastCost() const override;
   StepCounters LastCounters() const override;
   void SetObserver(OpObserver observer) override;

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <bit>
-#include <span>
+#include <cstring>
 #include <utility>
 
 #include "base/format.h"
@@ -42,6 +42,7 @@ Result<GpuStep> GpuStep::Create(const std::shared_ptr<const gpu::Device>& device
   place(&s.at_.output_rows, limits.max_outputs);
   place(&s.at_.seq_begin, int64_t{max_sequences} + 1);
   place(&s.at_.kv_len, max_sequences);
+  place(&s.at_.draws, max_sequences * static_cast<int64_t>(sizeof(TokenDraw) / sizeof(int32_t)));
   place(&s.at_.page_table, int64_t{max_sequences} * page_table_stride);
   s.at_.end = end;
   const auto bytes = static_cast<int64_t>(end * sizeof(int32_t));
@@ -55,7 +56,8 @@ Result<GpuStep> GpuStep::Create(const std::shared_ptr<const gpu::Device>& device
   return s;
 }
 
-Status GpuStep::Upload(const op::Step& step, const gpu::Stream& stream) {
+Status GpuStep::Upload(const op::Step& step, std::span<const TokenDraw> draws,
+                       const gpu::Stream& stream) {
   if (step.n_tokens < 1 || step.n_tokens > limits_.max_tokens || step.n_outputs < 0 ||
       step.n_outputs > limits_.max_outputs || step.n_seqs < 1 || step.n_seqs > max_sequences_ ||
       step.page_table_stride != device_step_.page_table_stride) {
@@ -72,6 +74,7 @@ Status GpuStep::Upload(const op::Step& step, const gpu::Stream& stream) {
   std::copy_n(step.output_rows, step.n_outputs, base + at_.output_rows);
   std::copy_n(step.seq_begin, step.n_seqs + 1, base + at_.seq_begin);
   std::copy_n(step.kv_len, step.n_seqs, base + at_.kv_len);
+  if (!draws.empty()) std::memcpy(base + at_.draws, draws.data(), draws.size_bytes());
   for (int32_t s = 0; s < step.n_seqs; ++s) {
     std::fill(base + at_.seq_of_token + step.seq_begin[s],
               base + at_.seq_of_token + step.seq_begin[s + 1], s);

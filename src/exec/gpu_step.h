@@ -3,8 +3,10 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 
 #include "device/gpu/device.h"
+#include "exec/draw_token.h"
 #include "graph/plan.h"
 #include "kernels/gpu/launch/bound_op.h"
 #include "kernels/op/step.h"
@@ -16,7 +18,7 @@ namespace rocforge::exec {
 // data. Movable.
 class GpuStep {
  public:
-  // Room for steps of `limits` with at most max_sequences sequences and page tables of
+  // Room for steps of `limits` with at most max_sequences sequences and draws, and page tables of
   // page_table_stride entries.
   static Result<GpuStep> Create(const std::shared_ptr<const gpu::Device>& device,
                                 const graph::PlanLimits& limits, int32_t max_sequences,
@@ -25,10 +27,11 @@ class GpuStep {
 
   const gpu::DeviceStep& device() const { return device_step_; }
   int64_t bytes() const { return device_.bytes(); }
+  gpu::DevicePtr draws() const { return device_.ptr() + at_.draws * sizeof(int32_t); }
 
   // Lays the step out in the pinned block and enqueues its copy. The stream must have finished the
   // copy of the step before. kInvalidArgument if the step does not fit.
-  Status Upload(const op::Step& step, const gpu::Stream& stream);
+  Status Upload(const op::Step& step, std::span<const TokenDraw> draws, const gpu::Stream& stream);
 
   // What grids depend on. max_kv_len is rounded up, at most by a quarter, so that a growing context
   // seldom makes a new shape.
@@ -38,7 +41,7 @@ class GpuStep {
   // First element of each array, in int32_t.
   struct Offsets {
     size_t token_ids = 0, positions = 0, seq_of_token = 0, kv_slots = 0, output_rows = 0,
-           seq_begin = 0, kv_len = 0, page_table = 0, end = 0;
+           seq_begin = 0, kv_len = 0, draws = 0, page_table = 0, end = 0;
   };
   gpu::PinnedBuffer pinned_;
   gpu::Buffer device_;

@@ -111,34 +111,56 @@ void Sampler::RunKind(SamplerKind kind) {
   }
 }
 
+namespace {
+
+// Whether a member of the chain changes nothing.
+bool IsIdle(SamplerKind kind, const SamplerParams& p) {
+  switch (kind) {
+    case SamplerKind::kPenalties:
+      return p.penalty_last_n == 0 || (p.repetition_penalty == 1.0f && p.presence_penalty == 0.0f &&
+                                       p.frequency_penalty == 0.0f);
+    case SamplerKind::kDry:
+      return p.dry_multiplier == 0.0f;
+    case SamplerKind::kTopNSigma:
+      return p.top_n_sigma <= 0;
+    case SamplerKind::kTopK:
+      return p.top_k <= 0;
+    case SamplerKind::kTypical:
+      return p.typical_p >= 1;
+    case SamplerKind::kTopP:
+      return p.top_p >= 1;
+    case SamplerKind::kMinP:
+      return p.min_p <= 0;
+    case SamplerKind::kXtc:
+      return p.xtc_probability <= 0 || p.xtc_threshold > 0.5f;
+    case SamplerKind::kTemperature:
+      return p.temperature == 1;
+  }
+  return false;
+}
+
+}  // namespace
+
 int32_t TokensNeeded(const SamplerParams& p) {
   if (p.temperature < kGreedyBelow || p.mirostat != 0 || !p.logit_bias.empty()) return 0;
-  const auto idle = [&](SamplerKind kind) {
-    switch (kind) {
-      case SamplerKind::kPenalties:
-        return p.penalty_last_n == 0 || (p.repetition_penalty == 1.0f &&
-                                         p.presence_penalty == 0.0f && p.frequency_penalty == 0.0f);
-      case SamplerKind::kDry:
-        return p.dry_multiplier == 0.0f;
-      case SamplerKind::kTopNSigma:
-        return p.top_n_sigma <= 0;
-      case SamplerKind::kTopK:
-        return p.top_k <= 0;
-      case SamplerKind::kTypical:
-        return p.typical_p >= 1;
-      case SamplerKind::kTopP:
-        return p.top_p >= 1;
-      case SamplerKind::kMinP:
-        return p.min_p <= 0;
-      case SamplerKind::kXtc:
-        return p.xtc_probability <= 0 || p.xtc_threshold > 0.5f;
-      case SamplerKind::kTemperature:
-        return p.temperature == 1;
-    }
-    return false;
-  };
-  const auto first = std::find_if_not(p.order.begin(), p.order.end(), idle);
+  const auto first = std::find_if_not(p.order.begin(), p.order.end(),
+                                      [&](SamplerKind kind) { return IsIdle(kind, p); });
   return first != p.order.end() && *first == SamplerKind::kTopK ? p.top_k : 0;
+}
+
+PlainChain PlainChainOf(const SamplerParams& p) {
+  PlainChain chain;
+  if (p.temperature < kGreedyBelow) chain.obstacle = "temperature 0";
+  if (p.mirostat != 0) chain.obstacle = "mirostat";
+  if (!p.logit_bias.empty()) chain.obstacle = "logit_bias";
+  for (const SamplerKind kind : p.order) {
+    if (IsIdle(kind, p)) continue;
+    const bool plain = kind == SamplerKind::kTopK || kind == SamplerKind::kTopP ||
+                       kind == SamplerKind::kMinP || kind == SamplerKind::kTemperature;
+    if (!plain && chain.obstacle.empty()) chain.obstacle = SamplerKindName(kind);
+    chain.kinds.push_back(kind);
+  }
+  return chain;
 }
 
 Result<int32_t> Sampler::Sample(std::span<const float> logits) {

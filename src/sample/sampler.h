@@ -88,6 +88,14 @@ Status Validate(const SamplerParams& params, int64_t n_vocab);
 // in the chain changes or drops anything. 0: all tokens are needed.
 int32_t TokensNeeded(const SamplerParams& params);
 
+// What of a chain acts, in order, where that is only top-k, top-p, min-p and temperature: cuts of
+// one row of logits, which whoever holds the logits can make, and draw with Sampler::NextUnit.
+struct PlainChain {
+  std::vector<SamplerKind> kinds;
+  std::string obstacle;  // what else acts ("mirostat"); kinds is then of no use. Empty: nothing
+};
+PlainChain PlainChainOf(const SamplerParams& params);
+
 // Ids in [0, n_vocab) whose text contains one of `texts`. text_of(id) is called once for each.
 std::vector<int32_t> TokensContaining(std::span<const std::string> texts, int64_t n_vocab,
                                       const std::function<std::string(int32_t)>& text_of);
@@ -125,6 +133,9 @@ class Sampler {
   // The same, bit for bit, from the TokensNeeded(params()) tokens (or more) with the largest logits
   // alone, by ascending id; among equal logits the lower ids.
   Result<int32_t> SampleAmong(std::span<const int32_t> ids, std::span<const float> logits);
+
+  // The number that the next draw would use, for a draw that is made elsewhere. [0, 1).
+  double NextUnit() { return random_.NextUnit(); }
 
   // Valid until the next call of Sample.
   CandidateView candidates() const {

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cmath>
 #include <limits>
 #include <utility>
 
 #include "base/format.h"
+#include "base/log.h"
 #include "session/stop_matcher.h"
 #include "text/detokenizer.h"
 
@@ -59,8 +61,31 @@ exec::Wanted WantedOf(const GenerateRequest& request, const sample::SamplerParam
   if (request.logprobs > 0) return exec::Wanted::kLogits;
   if (TakesBestToken(params)) return exec::Wanted::kBestTokens;
   const int32_t needed = sample::TokensNeeded(params);
-  return needed > 0 && static_cast<size_t>(needed) <= exec::kTopTokens ? exec::Wanted::kTopTokens
-                                                                       : exec::Wanted::kLogits;
+  if (needed > 0 && static_cast<size_t>(needed) <= exec::kTopTokens)
+    return exec::Wanted::kTopTokens;
+  const std::string obstacle = sample::PlainChainOf(params).obstacle;
+  if (obstacle.empty()) return exec::Wanted::kDrawnTokens;
+  Log(LogLevel::kInfo, "all logits of each token come from the GPU to be sampled: {} acts",
+      obstacle);
+  return exec::Wanted::kLogits;
+}
+
+// For Wanted::kDrawnTokens; without the number.
+exec::TokenDraw DrawOf(const sample::SamplerParams& params) {
+  std::vector<exec::DrawStep> steps;
+  for (const sample::SamplerKind kind : sample::PlainChainOf(params).kinds) {
+    steps.push_back(kind == sample::SamplerKind::kTopK   ? exec::DrawStep::kTopK
+                    : kind == sample::SamplerKind::kTopP ? exec::DrawStep::kTopP
+                    : kind == sample::SamplerKind::kMinP ? exec::DrawStep::kMinP
+                                                         : exec::DrawStep::kTemperature);
+  }
+  exec::TokenDraw draw;
+  draw.temperature = params.temperature;
+  draw.top_p = params.top_p;
+  draw.min_p_log = std::log(params.min_p);
+  draw.top_k = static_cast<uint32_t>(std::max(params.top_k, 1));
+  draw.steps = exec::PackDrawSteps(steps);
+  return draw;
 }
 
 }  // namespace
@@ -76,10 +101,19 @@ struct Session::Run {
   // What steps are run for: on a GPU the best token can be found there, which saves the way of the
   // logits.
   exec::Wanted wanted = exec::Wanted::kLogits;
+  exec::TokenDraw draw;  // with kDrawnTokens
   std::vector<sample::TokenLogProb> top;
   GenerateOutcome outcome;
 
   GenerateStats& stats() { return outcome.stats; }
+  // For a step whose last row gives the next token. A token that is forced costs no number, as
+  // where the sampler draws.
+  std::span<const exec::TokenDraw> NextDraw() {
+    if (wanted != exec::Wanted::kDrawnTokens) return {};
+    const auto next = static_cast<size_t>(outcome.stats.generated_tokens);
+    draw.unit = next < request.forced.size() ? 0.0 : sampler.NextUnit();
+    return {&draw, 1};
+  }
   bool Cancelled() const { return callbacks.cancelled && callbacks.cancelled(); }
   // Text of the detokenizer, through the stop strings, to the user.
   void Show(std::string_view text) {
@@ -184,6 +218,7 @@ Result<GenerateOutcome> Session::Generate(const GenerateRequest& request,
           .stops = std::move(stops),
           .start = start};
   if (model_->engine().on_gpu()) run.wanted = WantedOf(request, run.sampler.params());
+  if (run.wanted == exec::Wanted::kDrawnTokens) run.draw = DrawOf(run.sampler.params());
   if (request.context_shift) {
     const size_t wanted =
         request.n_keep < 0 ? request.prompt.size() : static_cast<size_t>(request.n_keep);
@@ -230,9 +265,10 @@ Status Session::FeedPrompt(Run& run) {
     }
     return run.Cancelled();
   };
-  const Status status = run.request.logprobs > 0
-                            ? FeedAllLogits(run, rest, cancelled)
-                            : model_->engine().Prefill(sequence_, rest, cancelled, run.wanted);
+  const Status status =
+      run.request.logprobs > 0
+          ? FeedAllLogits(run, rest, cancelled)
+          : model_->engine().Prefill(sequence_, rest, cancelled, run.wanted, run.NextDraw());
   run.stats().prompt_seconds = SecondsSince(start);
   return status;
 }
@@ -305,6 +341,8 @@ Result<int32_t> Session::NextToken(Run& run) const {
       return run.sampler.Sample(engine.logits(row));
     case exec::Wanted::kBestTokens:
       return engine.best_token(row);
+    case exec::Wanted::kDrawnTokens:
+      return engine.drawn_token(row);
     case exec::Wanted::kTopTokens:
       break;
   }
@@ -344,7 +382,8 @@ bool Session::EndsWith(Run& run, int32_t id) const {
 Status Session::FeedToken(Run& run, int32_t id) {
   if (tokens_.size() == n_ctx()) ROCFORGE_RETURN_IF_ERROR(ShiftContext(run));
   const engine::StepItem item{sequence_, {&id, 1}, engine::LogitsWanted::kLast};
-  ROCFORGE_RETURN_IF_ERROR(model_->engine().Step({&item, 1}, run.wanted));
+  ROCFORGE_RETURN_IF_ERROR(model_->engine().Step({&item, 1}, run.wanted, run.NextDraw()));
+  run.stats().decode_counters += model_->engine().last_step();
   tokens_.push_back(id);
   if (run.request.logprobs > 0) ReportLogProbs(run, static_cast<int64_t>(tokens_.size()) - 1, 0);
   return {};
@@ -358,8 +397,11 @@ Status Session::ShiftContext(Run& run) {
   tokens_.erase(first, first + static_cast<std::ptrdiff_t>(dropped));
   ++run.stats().context_shifts;
   const std::span<const int32_t> tail = std::span<const int32_t>(tokens_).subspan(run.n_keep);
-  return tail.empty() ? Status()
-                      : engine.Prefill(sequence_, tail, run.callbacks.cancelled, run.wanted);
+  if (tail.empty()) return {};
+  // Nobody looks at what this chooses: the step that follows does it again.
+  const exec::Wanted wanted =
+      run.wanted == exec::Wanted::kDrawnTokens ? exec::Wanted::kBestTokens : run.wanted;
+  return engine.Prefill(sequence_, tail, run.callbacks.cancelled, wanted);
 }
 
 }  // namespace rocforge::session

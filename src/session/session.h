@@ -76,10 +76,11 @@ struct GenerateStats {
   int64_t generated_tokens = 0;  // the end token included
   int64_t decode_steps = 0;      // steps of one token each
   int64_t context_shifts = 0;
-  double prompt_seconds = 0;       // computing the tokens not reused
-  double first_token_seconds = 0;  // from the call to the first token; 0 if there is none
-  double decode_seconds = 0;       // of the decode steps and their sampling
-  double decode_bytes = 0;         // compulsory memory traffic of the decode steps
+  double prompt_seconds = 0;           // computing the tokens not reused
+  double first_token_seconds = 0;      // from the call to the first token; 0 if there is none
+  double decode_seconds = 0;           // of the decode steps and their sampling
+  double decode_bytes = 0;             // compulsory memory traffic of the decode steps
+  exec::StepCounters decode_counters;  // what the decode steps asked of the GPU's driver, together
 
   // 0 where nothing was measured.
   double prompt_tokens_per_second() const;

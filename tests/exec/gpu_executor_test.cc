@@ -21,6 +21,7 @@
 #include "exec/self_check.h"
 #include "kernels/gpu/port/sim/sim_driver.h"
 #include "kv/page_pool.h"
+#include "sample/sampler.h"
 #include "tests/graph/graph_test_util.h"
 #include "tests/kernels/gpu/test_device.h"
 #include "tests/testing.h"
@@ -324,6 +325,73 @@ TEST_P(GpuExecutorTest, TopTokensInsteadOfLogits) {
   }
   s.Clear();
   t.Clear();
+}
+
+// With the same numbers the device draws what the CPU draws from the same logits, and a step costs
+// one launch, one wait, no memory and four bytes back.
+TEST_P(GpuExecutorTest, DrawnTokensInsteadOfLogits) {
+  Twins twins(GetParam(), {}, GpuMode::kGraph);
+  kv::SequencePages s = twins.NewSequence();
+  kv::SequencePages t = twins.NewSequence();
+  constexpr DrawStep kSteps[] = {DrawStep::kTopP, DrawStep::kTemperature};
+  TokenDraw draws[2];
+  for (int32_t i = 0; i < 6; ++i) {
+    const op::Step& step = twins.Build({&s, &t}, {{i}, {i + 3}});
+    for (TokenDraw& draw : draws) {
+      draw.unit = (&draw == draws ? 0.31 : 0.87) - 0.1 * i / 6;
+      draw.temperature = 0.7f;
+      draw.top_p = 0.9f;
+      draw.steps = PackDrawSteps(kSteps);
+    }
+    ASSERT_OK(twins.gpu().Run(step));
+    const std::span<const float> logits = twins.gpu().logits();
+    const size_t n_vocab = logits.size() / 2;
+    const std::vector<int32_t> expected = {DrawToken(logits.first(n_vocab), draws[0]),
+                                           DrawToken(logits.subspan(n_vocab), draws[1])};
+    EXPECT_TRUE(twins.gpu().drawn_tokens().empty());
+    ASSERT_OK(twins.gpu().Run(step, Wanted::kDrawnTokens, draws));
+    const std::span<const int32_t> got = twins.gpu().drawn_tokens();
+    EXPECT_EQ(std::vector<int32_t>(got.begin(), got.end()), expected);
+    EXPECT_TRUE(twins.gpu().logits().empty() && twins.gpu().best_tokens().empty());
+    const StepCounters c = twins.gpu().LastCounters();
+    EXPECT_EQ(c.synchronisations, 1);
+    EXPECT_EQ(c.allocations, 0);
+    EXPECT_EQ(c.bytes_to_host, 8);
+    EXPECT_EQ(c.graph_launches, i < 1 ? 0 : 1);
+    ASSERT_OK(twins.cpu().Run(step, Wanted::kDrawnTokens, draws));
+    EXPECT_EQ(twins.cpu().drawn_tokens().size(), 2u);
+  }
+  const op::Step& step = twins.Build({&s, &t}, {{1}, {2}});
+  EXPECT_EQ(twins.gpu().Run(step, Wanted::kDrawnTokens, std::span(draws).first(1)).code(),
+            StatusCode::kInvalidArgument);
+  EXPECT_EQ(twins.cpu().Run(step, Wanted::kLogits, draws).code(), StatusCode::kInvalidArgument);
+  s.Clear();
+  t.Clear();
+}
+
+// The sampler's definition, with its own numbers.
+TEST(DrawToken, DrawsWhatTheSamplerDraws) {
+  std::mt19937 random(5);
+  std::normal_distribution<float> normal(0.0f, 2.0f);
+  std::vector<float> logits(300);
+  sample::SamplerParams params;
+  params.seed = 9;
+  params.top_k = 100;
+  params.top_p = 0.8f;
+  params.min_p = 0.02f;
+  params.temperature = 1.4f;
+  sample::Sampler sampler = sample::Sampler::Create(params, 300, 0).value();
+  sample::Random numbers(params.seed);
+  constexpr DrawStep kSteps[] = {DrawStep::kTopK, DrawStep::kTopP, DrawStep::kMinP,
+                                 DrawStep::kTemperature};
+  for (int i = 0; i < 200; ++i) {
+    for (float& x : logits) x = normal(random);
+    const TokenDraw draw{numbers.NextUnit(), 1.4f, 0.8f,
+                         std::log(0.02f),    100,  PackDrawSteps(kSteps)};
+    EXPECT_EQ(DrawToken(logits, draw), sampler.Sample(logits).value()) << i;
+  }
+  logits[7] = std::numeric_limits<float>::quiet_NaN();
+  EXPECT_EQ(DrawToken(logits, {}), kNoBestToken);
 }
 
 TEST(SelectTopTokens, KeepsTheLargestAndTheLowerAmongEquals) {

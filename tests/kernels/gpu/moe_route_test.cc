@@ -14,7 +14,6 @@
 #include "kernels/gpu/launch/best_token.h"
 #include "kernels/gpu/launch/bound_op.h"
 #include "kernels/gpu/launch/modules.h"
-#include "kernels/gpu/ops/top_tokens_args.h"
 #include "tests/kernels/gpu/test_device.h"
 #include "tests/testing.h"
 
@@ -182,47 +181,6 @@ TEST_P(RouteTest, BestTokenOfEveryRow) {
     ASSERT_OK(bound);
     ASSERT_OK((*bound)->Enqueue(stream_, {7, 7, 7, 1}));
     EXPECT_EQ(Download<int32_t>(tokens), expected) << n_vocab;
-  }
-}
-
-TEST_P(RouteTest, TopTokensOfEveryRow) {
-  for (const size_t n_vocab : {size_t{40}, size_t{700}, size_t{9001}}) {
-    constexpr size_t kRows = 5;
-    std::normal_distribution<float> normal;
-    std::vector<float> logits(kRows * n_vocab);
-    for (float& x : logits) x = normal(random_);
-    const auto row = [&](size_t r) {
-      return logits.begin() + static_cast<std::ptrdiff_t>(r * n_vocab);
-    };
-    std::fill_n(row(1) + 3, n_vocab / 2, 5.0f);  // many equal: the lower tokens
-    row(2)[7] = std::nanf("");
-    std::fill_n(row(3), n_vocab - 10, -kInfinity);  // ten tokens are possible
-    std::fill_n(row(4), n_vocab, -0.5f);
-    const Buffer device_logits = Upload(logits);
-    const Buffer parts = Buffer::Allocate(device_, TopTokensPartBytes(kRows)).value();
-    const Buffer top = Upload(std::vector<TopToken>(kRows * kTopTokens, {0, -9}));
-    const auto bound = BindTopTokens(device_logits.ptr(), static_cast<int64_t>(n_vocab),
-                                     parts.ptr(), top.ptr(), context_);
-    ASSERT_OK(bound);
-    ASSERT_OK((*bound)->Enqueue(stream_, {5, 5, 5, 1}));
-    const auto got = Download<TopToken>(top);
-    for (size_t r = 0; r < kRows; ++r) {
-      std::vector<int32_t> expected(n_vocab);
-      std::iota(expected.begin(), expected.end(), 0);
-      std::erase_if(expected, [&](int32_t t) { return row(r)[t] == -kInfinity; });
-      std::stable_sort(expected.begin(), expected.end(),
-                       [&](int32_t a, int32_t b) { return row(r)[a] > row(r)[b]; });
-      expected.resize(std::min<size_t>(expected.size(), kTopTokens));
-      std::sort(expected.begin(), expected.end());
-      if (r == 2) expected = {kBrokenLogits};
-      for (size_t i = 0; i < kTopTokens; ++i) {
-        const TopToken& t = got[r * kTopTokens + i];
-        ASSERT_EQ(t.token, i < expected.size() ? expected[i] : kNoTopToken)
-            << n_vocab << ", row " << r << ", entry " << i;
-        if (t.token < 0) continue;
-        ASSERT_EQ(t.logit, row(r)[t.token]);
-      }
-    }
   }
 }
 

@@ -311,6 +311,14 @@ TEST_P(PortTest, StreamsAndAtomics) {
   for (uint32_t ok : out) EXPECT_EQ(ok, 1u);
 }
 
+TEST_P(PortTest, AddsInSharedMemory) {
+  const auto in = Random(2 * 256);
+  const auto out = Run("conformance_shared_add", in, 16, 0, {2, 1, 256}, 512);
+  std::vector<uint32_t> expected(16);
+  for (size_t i = 0; i < in.size(); ++i) expected[i / 256 * 8 + in[i] % 8] += in[i];
+  EXPECT_EQ(out, expected);
+}
+
 TEST_P(PortTest, PrefetchesChangeNothing) {
   const auto in = Random(3 * 256);
   for (const uint32_t chunks : {1u, 7u, 190u})

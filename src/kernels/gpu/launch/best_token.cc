@@ -2,7 +2,6 @@
 
 #include "kernels/gpu/launch/launchers.h"
 #include "kernels/gpu/ops/best_token_args.h"
-#include "kernels/gpu/ops/top_tokens_args.h"
 
 namespace rocforge::gpu {
 
@@ -27,28 +26,6 @@ Result<std::unique_ptr<BoundOp>> BindBestToken(DevicePtr logits, int64_t n_vocab
 
 int64_t BestTokenPartBytes(int64_t n_rows) {
   return n_rows * int64_t{kBestTokenParts} * static_cast<int64_t>(sizeof(BestTokenPart));
-}
-
-Result<std::unique_ptr<BoundOp>> BindTopTokens(DevicePtr logits, int64_t n_vocab, DevicePtr parts,
-                                               DevicePtr top, const BindContext& context) {
-  ROCFORGE_ASSIGN_OR_RETURN(const Kernel find_parts,
-                            context.modules->Find("top_tokens", "top_tokens_parts"));
-  ROCFORGE_ASSIGN_OR_RETURN(const Kernel find, context.modules->Find("top_tokens", "top_tokens"));
-  const TopTokensArgs args{DevicePointer<float>(logits), DevicePointer<TopToken>(parts),
-                           DevicePointer<TopToken>(top), static_cast<uint32_t>(n_vocab)};
-  const bool overlap = CanOverlap(context);
-  return MakeBoundOp([=](const Stream& stream, const StepShape& shape) {
-    const auto n_rows = static_cast<uint32_t>(shape.n_outputs);
-    if (n_rows == 0) return Status();
-    constexpr uint32_t kBlock = 256;
-    ROCFORGE_RETURN_IF_ERROR(
-        stream.Launch(find_parts, {kTopTokenParts, n_rows, kBlock, false, 0, overlap}, &args));
-    return stream.Launch(find, {n_rows, 1, kBlock, false, 0, overlap}, &args);
-  });
-}
-
-int64_t TopTokensPartBytes(int64_t n_rows) {
-  return n_rows * int64_t{kTopTokenParts} * kTopTokens * static_cast<int64_t>(sizeof(TopToken));
 }
 
 }  // namespace rocforge::gpu

@@ -1,6 +1,5 @@
-// The best token of each row of logits, or the 64 best ones, found on the device: a decode step
-// then reads back a few bytes a sequence instead of its logits. Not ops of the graph: what a step
-// is run for decides.
+// The best token of each row of logits, found on the device: a decode step then reads back a few
+// bytes a sequence instead of its logits. Not an op of the graph: what a step is run for decides.
 #pragma once
 
 #include <cstdint>
@@ -16,12 +15,5 @@ namespace rocforge::gpu {
 Result<std::unique_ptr<BoundOp>> BindBestToken(DevicePtr logits, int64_t n_vocab, DevicePtr parts,
                                                DevicePtr tokens, const BindContext& context);
 int64_t BestTokenPartBytes(int64_t n_rows);
-
-// top[row, :] for logits [shape.n_outputs, n_vocab]: the kTopTokens (ops/top_tokens_args.h) tokens
-// with the largest logits, by ascending token; unused entries come last.
-//   parts: TopTokensPartBytes(rows) bytes, used by the launches only.
-Result<std::unique_ptr<BoundOp>> BindTopTokens(DevicePtr logits, int64_t n_vocab, DevicePtr parts,
-                                               DevicePtr top, const BindContext& context);
-int64_t TopTokensPartBytes(int64_t n_rows);
 
 }  // namespace rocforge::gpu

@@ -219,6 +219,10 @@ RF_DEVICE float AtomicAdd(float* p, float v) {
   return __builtin_amdgcn_global_atomic_fadd_f32((Global*)p, v);
 #endif
 }
+RF_DEVICE void SharedAdd(uint32_t* p, uint32_t v) {
+  typedef __attribute__((address_space(3))) uint32_t Local;
+  __scoped_atomic_fetch_add((Local*)p, v, __ATOMIC_RELAXED, __MEMORY_SCOPE_WRKGRP);
+}
 RF_DEVICE uint32_t LoadAcquire(const uint32_t* p) {
   return __scoped_atomic_load_n(p, __ATOMIC_ACQUIRE, __MEMORY_SCOPE_DEVICE);
 }

@@ -159,6 +159,23 @@ RF_KERNEL(conformance_atomics, ConformanceArgs, 256) {
       old <= args.parameter && old_sum >= 0.0f && old_sum < static_cast<float>(args.n) ? 1u : 0u;
 }
 
+namespace {
+struct SharedCounts {
+  uint32_t count[8];
+};
+}  // namespace
+
+// out[block * 8 + i]: the sum of the words that are i modulo 8 in the block's part of in.
+RF_KERNEL(conformance_shared_add, ConformanceArgs, 256) {
+  SharedCounts& shared = SharedBlock<SharedCounts>();
+  if (ThreadId() < 8) shared.count[ThreadId()] = 0;
+  BlockBarrier();
+  const uint32_t value = args.in[GlobalThread()];
+  SharedAdd(&shared.count[value % 8], value);
+  BlockBarrier();
+  if (ThreadId() < 8) args.out[BlockId() * 8 + ThreadId()] = shared.count[ThreadId()];
+}
+
 // `parameter` rounds in which each block reads what its neighbour wrote in the round before;
 // out[block] is the sum.
 RF_KERNEL(conformance_grid_barrier, ConformanceArgs, 256) {

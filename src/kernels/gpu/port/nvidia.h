@@ -147,6 +147,11 @@ RF_DEVICE float AtomicAdd(float* p, float v) {
                : "memory");
   return old;
 }
+RF_DEVICE void SharedAdd(uint32_t* p, uint32_t v) {
+  const auto to = static_cast<uint32_t>(
+      reinterpret_cast<uintptr_t>((__attribute__((address_space(3))) void*)p));
+  asm volatile("red.relaxed.cta.shared.add.u32 [%0], %1;" ::"r"(to), "r"(v) : "memory");
+}
 RF_DEVICE uint32_t LoadAcquire(const uint32_t* p) {
   uint32_t v;
   asm volatile("ld.acquire.gpu.global.u32 %0, [%1];" : "=r"(v) : "l"(p) : "memory");

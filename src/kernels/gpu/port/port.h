@@ -64,7 +64,9 @@
 //   around it will be read soon. May do nothing.
 //   void PrefetchRange(const void*, uint32_t bytes)   hint by one thread: this range will be read
 //   soon; start and size are multiples of 16. May do nothing. uint32_t AtomicAdd(uint32_t*,
-//   uint32_t), float AtomicAdd(float*, float)   relaxed, device scope; the old value. uint32_t
+//   uint32_t), float AtomicAdd(float*, float)   relaxed, device scope; the old value. void
+//   SharedAdd(uint32_t*, uint32_t)   relaxed, within the block; the pointer is to shared memory.
+//   uint32_t
 //   LoadAcquire(const uint32_t*), void StoreRelease(uint32_t*, uint32_t)   device scope. void
 //   CopyAsync(U32x4* shared, const U32x4* from)   16 bytes into shared memory, in the background
 //   where the device can; there for this thread after its CopyWait(), for the block after the

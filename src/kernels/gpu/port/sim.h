@@ -137,6 +137,7 @@ RF_DEVICE void AwaitPrevious() {}
 RF_DEVICE uint32_t AtomicAdd(uint32_t* p, uint32_t v) {
   return __atomic_fetch_add(p, v, __ATOMIC_RELAXED);
 }
+RF_DEVICE void SharedAdd(uint32_t* p, uint32_t v) { *p += v; }  // fibers of one thread
 RF_DEVICE float AtomicAdd(float* p, float v) { return sim::AtomicAdd(p, v); }
 RF_DEVICE uint32_t LoadAcquire(const uint32_t* p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
 RF_DEVICE void StoreRelease(uint32_t* p, uint32_t v) { __atomic_store_n(p, v, __ATOMIC_RELEASE); }
