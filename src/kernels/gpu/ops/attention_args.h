@@ -57,6 +57,7 @@ struct AttentionDecodeArgs {
   uint32_t n_splits;   // at most kMaxSplits; short sequences use fewer
   uint32_t row_blocks;
   uint32_t max_tokens;
+  uint32_t ahead;  // rounds of the waves whose rows are asked for before they are loaded
 };
 
 // The prefill kernels serve the sequences that have at least min_tokens tokens in the step.

@@ -25,11 +25,11 @@ constexpr float kNothing = -1e30f;
 constexpr float kMasked = -__builtin_inff();
 
 template <uint32_t kRows, uint32_t kLanes>
-struct DecodeShared {
+struct alignas(16) DecodeShared {
   static constexpr uint32_t kParts = kThreads / kLanes;  // groups of lanes in the block
+  float value[kParts][kRows][kLanes * 8];
   float maximum[kParts][kRows];
   float sum[kParts][kRows];
-  float value[kParts][kRows][kLanes * 8];
   float split_maximum[gpu::kMaxSplits][kRows];
   float split_sum[gpu::kMaxSplits][kRows];
   uint32_t is_last;
@@ -91,9 +91,37 @@ RF_DEVICE Work FindWork(const AttentionDecodeArgs& args, uint32_t pass) {
   return w;
 }
 
+// Asks for the keys and values of a run, in one page.
+template <typename Cache, uint32_t kStep>
+RF_DEVICE void AskFor(const gpu::AttentionArgs& a, const Work& w, uint32_t page, uint32_t run) {
+  const uint64_t plane = uint64_t{page} * a.n_kv_heads + w.kv_head;
+  const uint32_t offset = run * kStep % a.page_size;
+  if (LaneId() == 0) {
+    Cache::Prefetch(a.k_pages + plane * a.k_plane.bytes, a.k_plane.scales, offset, kStep,
+                    a.head_dim_k);
+  }
+  if (LaneId() == 1) {
+    Cache::Prefetch(a.v_pages + plane * a.v_plane.bytes, a.v_plane.scales, offset, kStep,
+                    a.head_dim_v);
+  }
+}
+
+// The same for the first rounds of this wave. Only the newest positions are still being written
+// when the launch starts.
+template <typename Cache, uint32_t kStep>
+RF_DEVICE void AskForFirst(const AttentionDecodeArgs& args, const Work& w) {
+  const int32_t* pages = args.a.page_table + uint64_t{w.seq} * args.a.page_table_stride;
+  const uint32_t runs_per_page = args.a.page_size / kStep;
+  for (uint32_t i = 0; i < args.ahead; ++i) {
+    const uint32_t run = w.begin + WaveId() + i * kWaves;
+    if (run < w.end)
+      AskFor<Cache, kStep>(args.a, w, static_cast<uint32_t>(pages[run / runs_per_page]), run);
+  }
+}
+
 // One wave's share of the block's positions.
 template <typename Cache, uint32_t kRows, uint32_t kLanes, uint32_t kSteps>
-RF_DEVICE void Accumulate(const gpu::AttentionArgs& a, const Work& w,
+RF_DEVICE void Accumulate(const gpu::AttentionArgs& a, uint32_t ahead, const Work& w,
                           DecodeShared<kRows, kLanes>& shared) {
   using Scores = Spread<kSteps * kRows, kLanes>;  // score of step u and row r: u * kRows + r
   constexpr uint32_t kGroups = kWaveSize / kLanes;
@@ -139,6 +167,9 @@ RF_DEVICE void Accumulate(const gpu::AttentionArgs& a, const Work& w,
   const uint32_t runs_per_page = a.page_size / kStep;
   uint32_t run = w.begin + WaveId();
   uint32_t page = run < w.end ? static_cast<uint32_t>(pages[run / runs_per_page]) : 0;
+  const uint32_t far = ahead * kWaves;
+  uint32_t far_page =
+      far != 0 && run + far < w.end ? static_cast<uint32_t>(pages[(run + far) / runs_per_page]) : 0;
   for (; run < w.end; run += kWaves) {
     const uint64_t plane = uint64_t{page} * a.n_kv_heads;
     const uint32_t offset = run % runs_per_page * kStep;
@@ -160,6 +191,11 @@ RF_DEVICE void Accumulate(const gpu::AttentionArgs& a, const Work& w,
       }
     }
     if (run + kWaves < w.end) page = static_cast<uint32_t>(pages[(run + kWaves) / runs_per_page]);
+    if (far != 0 && run + far < w.end) {
+      AskFor<Cache, kStep>(a, w, far_page, run + far);
+      if (run + far + kWaves < w.end)
+        far_page = static_cast<uint32_t>(pages[(run + far + kWaves) / runs_per_page]);
+    }
 
     float score[kSteps * kRows];
 #pragma unroll
@@ -259,31 +295,6 @@ RF_DEVICE float Finish(const gpu::AttentionArgs& a, uint32_t head, float maximum
   return value * keep / (sum * keep + FastExp2(sink - larger));
 }
 
-// Merges `parts` partial results of one row; stride: floats from one part to the next.
-struct Merged {
-  float maximum;
-  float sum;
-};
-
-RF_DEVICE Merged MergeSums(const float* maximum, const float* sum, uint32_t parts,
-                           uint64_t stride) {
-  Merged m{kNothing, 0.0f};
-  for (uint32_t i = 0; i < parts; ++i)
-    m.maximum = maximum[i * stride] > m.maximum ? maximum[i * stride] : m.maximum;
-  for (uint32_t i = 0; i < parts; ++i)
-    m.sum = Fma(sum[i * stride], FastExp2(maximum[i * stride] - m.maximum), m.sum);
-  return m;
-}
-
-RF_DEVICE float MergeValues(const float* value, const float* maximum, float most, uint32_t parts,
-                            uint64_t value_stride, uint64_t stride) {
-  float mixed = 0.0f;
-#pragma unroll 4
-  for (uint32_t i = 0; i < parts; ++i)
-    mixed = Fma(value[i * value_stride], FastExp2(maximum[i * stride] - most), mixed);
-  return mixed;
-}
-
 // The results of all splits into `out`; first: those of split 0. All maxima and sums are fetched
 // at once, then four columns a thread with several splits under way.
 template <uint32_t kRows, uint32_t kLanes>
@@ -339,24 +350,42 @@ RF_DEVICE void Merge(const AttentionDecodeArgs& args, const Work& w,
   const uint64_t block_floats = gpu::DecodePartialFloats(kRows, a.head_dim_v);
   const uint64_t block = uint64_t{BlockIdY()} * GridDim() + BlockId();
   float* partial = args.partials + block * block_floats;
-  constexpr uint32_t kStride = kLanes * 8;
-  for (uint32_t r = 0; r < w.n_rows; ++r) {
-    const float* maximum = &shared.maximum[0][r];
-    const Merged m = MergeSums(maximum, &shared.sum[0][r], Shared::kParts, kRows);
-    for (uint32_t c = ThreadId(); c < a.head_dim_v; c += kThreads) {
-      const float value = MergeValues(&shared.value[0][r][c], maximum, m.maximum, Shared::kParts,
-                                      kRows * kStride, kRows);
-      if (w.splits == 1) {
-        const uint64_t row = w.StepRow(a, r);
-        a.out[row * a.head_dim_v + c] =
-            Finish(a, static_cast<uint32_t>(row % a.n_heads), m.maximum, m.sum, value);
-      } else {
-        partial[r * a.head_dim_v + c] = value;
-      }
+  const uint32_t quads = a.head_dim_v / 4;
+  for (uint32_t item = ThreadId(); item < w.n_rows * quads; item += kThreads) {
+    const uint32_t r = item / quads;
+    const uint32_t column = item % quads * 4;
+    float maximum = kNothing;
+#pragma unroll
+    for (uint32_t i = 0; i < Shared::kParts; ++i) {
+      const float other = shared.maximum[i][r];
+      maximum = maximum > other ? maximum : other;
     }
-    if (w.splits != 1 && ThreadId() == 0) {
-      partial[kRows * a.head_dim_v + r] = m.maximum;
-      partial[kRows * a.head_dim_v + kRows + r] = m.sum;
+    float sum = 0.0f;
+    float value[4] = {};
+#pragma unroll 4
+    for (uint32_t i = 0; i < Shared::kParts; ++i) {
+      const TileChunk part = LoadChunk(reinterpret_cast<const U32x4*>(&shared.value[i][r][column]));
+      const float weight = FastExp2(shared.maximum[i][r] - maximum);
+      sum = Fma(weight, shared.sum[i][r], sum);
+      value[0] = Fma(weight, BitCast<float>(uint32_t{part[0]}), value[0]);
+      value[1] = Fma(weight, BitCast<float>(uint32_t{part[1]}), value[1]);
+      value[2] = Fma(weight, BitCast<float>(uint32_t{part[2]}), value[2]);
+      value[3] = Fma(weight, BitCast<float>(uint32_t{part[3]}), value[3]);
+    }
+    if (w.splits == 1) {
+      const uint64_t row = w.StepRow(a, r);
+#pragma unroll
+      for (uint32_t c = 0; c < 4; ++c) {
+        a.out[row * a.head_dim_v + column + c] =
+            Finish(a, static_cast<uint32_t>(row % a.n_heads), maximum, sum, value[c]);
+      }
+      continue;
+    }
+#pragma unroll
+    for (uint32_t c = 0; c < 4; ++c) partial[r * a.head_dim_v + column + c] = value[c];
+    if (column == 0) {
+      partial[kRows * a.head_dim_v + r] = maximum;
+      partial[kRows * a.head_dim_v + kRows + r] = sum;
     }
   }
   if (w.splits == 1) return;
@@ -382,10 +411,12 @@ RF_DEVICE void Decode(const AttentionDecodeArgs& args) {
   LetNextStart();
   DecodeShared<kRows, kLanes>& shared = SharedBlock<DecodeShared<kRows, kLanes>>();
   for (uint32_t pass = 0;; ++pass) {
-    const Work w = FindWork<kRows, kSteps * kWaveSize / kLanes>(args, pass);
+    constexpr uint32_t kStep = kSteps * kWaveSize / kLanes;
+    const Work w = FindWork<kRows, kStep>(args, pass);
+    if (w.n_rows != 0) AskForFirst<Cache, kStep>(args, w);
     if (pass == 0) AwaitPrevious();  // also where there is no work: the launch ends after the last
     if (w.n_rows == 0) return;
-    Accumulate<Cache, kRows, kLanes, kSteps>(args.a, w, shared);
+    Accumulate<Cache, kRows, kLanes, kSteps>(args.a, args.ahead, w, shared);
     BlockBarrier();
     Merge(args, w, shared);
     BlockBarrier();

@@ -11,6 +11,8 @@ namespace {
 //   Raw                                 the registers between load and use
 //   Raw Load(plane, scales, position, dim, column)   plane: the positions of one head in one page;
 //     scales: CachePlane::scales
+//   void Prefetch(plane, scales, position, count, dim)   one thread asks for `count` positions,
+//     which begin at a multiple of 4
 //   void Unpack(Raw, float (&out)[8])   the columns over Scale(Raw)
 //   float Scale(Raw)
 //   void Fill(to, plane, scales, position, dim, column)   the same eight as f16, in 16 bytes of
@@ -27,6 +29,10 @@ struct HalfCache {
   RF_MEMBER static Raw Load(const uint8_t* plane, uint32_t, uint32_t position, uint32_t dim,
                             uint32_t column) {
     return *reinterpret_cast<const U32x4*>(plane + 2 * (position * dim + column));
+  }
+  RF_MEMBER static void Prefetch(const uint8_t* plane, uint32_t, uint32_t position, uint32_t count,
+                                 uint32_t dim) {
+    PrefetchRange(plane + 2 * position * dim, 2 * count * dim);
   }
   RF_MEMBER static void Fill(U32x4* to, const uint8_t* plane, uint32_t, uint32_t position,
                              uint32_t dim, uint32_t column) {
@@ -50,6 +56,10 @@ struct FloatCache {
     const U32x4* at = reinterpret_cast<const U32x4*>(plane + 4 * (position * dim + column));
     return {at[0], at[1]};
   }
+  RF_MEMBER static void Prefetch(const uint8_t* plane, uint32_t, uint32_t position, uint32_t count,
+                                 uint32_t dim) {
+    PrefetchRange(plane + 4 * position * dim, 4 * count * dim);
+  }
   RF_MEMBER static void Unpack(const Raw& raw, float (&out)[8]) {
     const uint32_t words[8] = {raw.low.x,  raw.low.y,  raw.low.z,  raw.low.w,
                                raw.high.x, raw.high.y, raw.high.z, raw.high.w};
@@ -72,6 +82,13 @@ struct Q8Cache {
     const uint32_t block = position * blocks + column / gpu::kCacheBlock;
     return {*reinterpret_cast<const U32x2*>(plane + (position * dim + column)),
             *reinterpret_cast<const uint16_t*>(plane + (scales + 2 * block))};
+  }
+  RF_MEMBER static void Prefetch(const uint8_t* plane, uint32_t scales, uint32_t position,
+                                 uint32_t count, uint32_t dim) {
+    PrefetchRange(plane + position * dim, count * dim);
+    const uint32_t row = (dim + gpu::kCacheBlock - 1) / gpu::kCacheBlock * 2;
+    const uint32_t first = position * row / 16 * 16;
+    PrefetchRange(plane + (scales + first), ((position + count) * row - first + 15) / 16 * 16);
   }
   RF_MEMBER static void Unpack(const Raw& raw, float (&out)[8]) {
     const uint32_t words[2] = {raw.quants.x ^ 0x80808080u, raw.quants.y ^ 0x80808080u};
