@@ -146,8 +146,12 @@ Status GpuWeights::Allocate(const std::shared_ptr<const gpu::Device>& device) {
       mapped_ = std::move(*mapped);
       return {};
     }
-    Log(LogLevel::kInfo, "weights are copied into the GPU's share of the memory: {}",
+    Log(LogLevel::kWarn, "weights are copied into the GPU's share of the memory: {}",
         mapped.status().message());
+  } else if (device->info().integrated && bytes_ > 0) {
+    Log(LogLevel::kWarn,
+        "weights are copied into the GPU's share of the memory: they take {}, {} are free outside",
+        FormatBytes(static_cast<uint64_t>(bytes_)), FormatBytes(ReadMemoryInfo().available_bytes));
   }
   Result<gpu::Buffer> memory = gpu::Buffer::Allocate(device, bytes_);
   if (!memory.ok()) return memory.status().WithContext("weights");
