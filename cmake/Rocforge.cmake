@@ -66,10 +66,11 @@ function(rocforge_light_build target)
   target_compile_options(${target} PRIVATE $<$<NOT:$<CONFIG:Debug>>:-O1>)
 endfunction()
 
-# rocforge_unity(TARGET): under the sanitizers, where headers are half of the time, six files compile as one. The names in
-# their anonymous namespaces must differ.
+# rocforge_unity(TARGET): six files compile as one, since headers are half of the time. The names in their anonymous
+# namespaces must differ.
+option(ROCFORGE_UNITY "Compile the files of some folders six at a time: a build from nothing takes a fifth less" ON)
 function(rocforge_unity target)
-  if(ROCFORGE_SANITIZE)
+  if(ROCFORGE_UNITY)
     set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 6)
   endif()
 endfunction()

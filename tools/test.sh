@@ -2,7 +2,7 @@
 # Everything that must hold before a change goes in.
 #   tools/test.sh [STAGE...]     (all stages: rules format release kernels asan tsan fuzz tidy)
 # The last line is "N passed, N failed, N skipped"; exit 1 if anything failed. A failing stage does not stop the
-# others. Time limits of the open-ended stages: ROCFORGE_FUZZ_SECONDS (per target, 10), ROCFORGE_TIDY_SECONDS (60).
+# others. Time limits of the open-ended stages: ROCFORGE_FUZZ_SECONDS (per target, 10), ROCFORGE_TIDY_SECONDS (30).
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 
@@ -137,7 +137,7 @@ stage_tidy() {
     count 0 1 0
     return
   fi
-  check "clang-tidy" tools/tidy.py --build build/release --seconds "${ROCFORGE_TIDY_SECONDS:-60}"
+  check "clang-tidy" tools/tidy.py --build build/release --seconds "${ROCFORGE_TIDY_SECONDS:-30}"
 }
 
 stages=("$@")

@@ -132,7 +132,7 @@ Status GpuMatMuls::Add(const MatMulCase& test) {
     const int64_t needed = gpu::ScratchBytes(call, *target_.device());
     if (needed > scratch_.bytes()) {
       // Ops bound before keep the address of the old one.
-      if (!bound_.empty()) return Internal("the benchmark's scratch is too small");
+      outgrown_.push_back(std::move(scratch_));
       ROCFORGE_ASSIGN_OR_RETURN(scratch_, target_.Zeroes(needed));
     }
     ROCFORGE_ASSIGN_OR_RETURN(bound, gpu::Bind(call, rows, target_.Context(scratch_)));

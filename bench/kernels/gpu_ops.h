@@ -34,6 +34,7 @@ class GpuMatMuls {
   int64_t rows_;
   Binder binder_;
   gpu::Buffer x_, scratch_, out_[op::MatMul::kMaxWeights];
+  std::vector<gpu::Buffer> outgrown_;  // scratch that ops bound earlier point to
   std::vector<gpu::Buffer> weights_;
   std::vector<std::unique_ptr<gpu::BoundOp>> bound_;
 };

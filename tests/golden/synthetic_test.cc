@@ -10,7 +10,7 @@
 namespace rocforge::golden {
 namespace {
 
-constexpr double kTolerance = 1e-4;
+constexpr double kSyntheticTolerance = 1e-4;
 
 class SyntheticGoldenTest : public ::testing::TestWithParam<SyntheticCase> {};
 
@@ -42,8 +42,9 @@ TEST_P(SyntheticGoldenTest, AgreesWithTheReference) {
         ASSERT_OK(rows);
         const Deviation deviation = CompareExpected(param.name, (*rows)[0]);
         EXPECT_GE(deviation.compared, 48);
-        EXPECT_LE(deviation.max, kTolerance) << options.isa << ", passes " << passes << ", "
-                                             << FeedName(feed) << ": " << deviation.where;
+        EXPECT_LE(deviation.max, kSyntheticTolerance)
+            << options.isa << ", passes " << passes << ", " << FeedName(feed) << ": "
+            << deviation.where;
       }
     }
   }

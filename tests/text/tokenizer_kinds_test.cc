@@ -19,7 +19,7 @@ namespace {
 
 using IdList = std::vector<int32_t>;
 using gguf::Value;
-constexpr EncodeOptions kPlain = {.add_special = false, .parse_special = false};
+constexpr EncodeOptions kPlainKinds = {.add_special = false, .parse_special = false};
 
 SmallVocabulary Bert() {
   SmallVocabulary vocabulary;
@@ -38,8 +38,8 @@ TEST(WordPiece, LongestPartsFirst) {
   const auto tokenizer = MakeTokenizerOrFail(Bert());
   ASSERT_NE(tokenizer, nullptr);
   EXPECT_EQ(Ids(*tokenizer, "unaffable"), IdList({2, 4, 5, 6, 3}));
-  EXPECT_EQ(Ids(*tokenizer, "unaffable", kPlain), IdList({4, 5, 6}));
-  EXPECT_EQ(Ids(*tokenizer, "unaffablex", kPlain), IdList({1}));  // the whole word is unknown
+  EXPECT_EQ(Ids(*tokenizer, "unaffable", kPlainKinds), IdList({4, 5, 6}));
+  EXPECT_EQ(Ids(*tokenizer, "unaffablex", kPlainKinds), IdList({1}));  // the whole word is unknown
   EXPECT_EQ(Ids(*tokenizer, ""), IdList({2, 3}));
   EXPECT_EQ(Ids(*tokenizer, "[CLS]hello[SEP]"), IdList({2, 2, 8, 3, 3}));
 }
@@ -47,16 +47,17 @@ TEST(WordPiece, LongestPartsFirst) {
 TEST(WordPiece, Normalization) {
   const auto tokenizer = MakeTokenizerOrFail(Bert());
   ASSERT_NE(tokenizer, nullptr);
-  EXPECT_EQ(Ids(*tokenizer, " HELLO!hello\u3000é\t", kPlain), IdList({8, 7, 8, 10}));
-  EXPECT_EQ(Ids(*tokenizer, "Cafe\u0301", kPlain), IdList({11}));
-  EXPECT_EQ(Ids(*tokenizer, "猫猫hello", kPlain), IdList({9, 9, 8}));
-  EXPECT_EQ(Ids(*tokenizer, "he\u200bl\x01lo\xFF", kPlain), IdList({8}));  // format and control
+  EXPECT_EQ(Ids(*tokenizer, " HELLO!hello\u3000é\t", kPlainKinds), IdList({8, 7, 8, 10}));
+  EXPECT_EQ(Ids(*tokenizer, "Cafe\u0301", kPlainKinds), IdList({11}));
+  EXPECT_EQ(Ids(*tokenizer, "猫猫hello", kPlainKinds), IdList({9, 9, 8}));
+  EXPECT_EQ(Ids(*tokenizer, "he\u200bl\x01lo\xFF", kPlainKinds),
+            IdList({8}));  // format and control
   SmallVocabulary cased = Bert();
   cased.more.push_back({"tokenizer.ggml.normalizer.lowercase", Value::Bool(false)});
   const auto cased_tokenizer = MakeTokenizerOrFail(cased);
-  EXPECT_EQ(Ids(*cased_tokenizer, "Hello hello caf\u00e9", kPlain), IdList({12, 8, 1}));
+  EXPECT_EQ(Ids(*cased_tokenizer, "Hello hello caf\u00e9", kPlainKinds), IdList({12, 8, 1}));
   cased.more.push_back({"tokenizer.ggml.normalizer.strip_accents", Value::Bool(true)});
-  EXPECT_EQ(Ids(*MakeTokenizerOrFail(cased), "caf\u00e9", kPlain), IdList({11}));
+  EXPECT_EQ(Ids(*MakeTokenizerOrFail(cased), "caf\u00e9", kPlainKinds), IdList({11}));
 }
 
 TEST(WordPiece, Pieces) {
@@ -86,19 +87,19 @@ TEST(Unigram, BestScoreWins) {
   const auto tokenizer = MakeTokenizerOrFail(vocabulary);
   ASSERT_NE(tokenizer, nullptr);
   EXPECT_EQ(Ids(*tokenizer, "abc"), IdList({5, 7, 1}));
-  EXPECT_EQ(Ids(*tokenizer, "猫猫abx", kPlain), IdList({2, 5, 2}));  // unknown ones in one
-  EXPECT_EQ(Ids(*tokenizer, "a  a", kPlain), IdList({3, 8, 9}));
-  EXPECT_EQ(Ids(*tokenizer, "", kPlain), IdList({}));
-  EXPECT_EQ(Ids(*tokenizer, "a\xFF", kPlain), IdList({3, 2}));
+  EXPECT_EQ(Ids(*tokenizer, "猫猫abx", kPlainKinds), IdList({2, 5, 2}));  // unknown ones in one
+  EXPECT_EQ(Ids(*tokenizer, "a  a", kPlainKinds), IdList({3, 8, 9}));
+  EXPECT_EQ(Ids(*tokenizer, "", kPlainKinds), IdList({}));
+  EXPECT_EQ(Ids(*tokenizer, "a\xFF", kPlainKinds), IdList({3, 2}));
 }
 
 TEST(Unigram, Spaces) {
   SmallVocabulary vocabulary = T5({{"a", -1}, {"▁", -1}, {"▁a", -1.5}});
   vocabulary.more = {{"add_space_prefix", Value::Bool(true)}};
-  EXPECT_EQ(Ids(*MakeTokenizerOrFail(vocabulary), "a  a ", kPlain), IdList({5, 4, 5, 4}));
-  EXPECT_EQ(Ids(*MakeTokenizerOrFail(vocabulary), " a", kPlain), IdList({4, 5}));
+  EXPECT_EQ(Ids(*MakeTokenizerOrFail(vocabulary), "a  a ", kPlainKinds), IdList({5, 4, 5, 4}));
+  EXPECT_EQ(Ids(*MakeTokenizerOrFail(vocabulary), " a", kPlainKinds), IdList({4, 5}));
   vocabulary.more.push_back({"remove_extra_whitespaces", Value::Bool(true)});
-  EXPECT_EQ(Ids(*MakeTokenizerOrFail(vocabulary), "  a  a ", kPlain), IdList({5, 5}));
+  EXPECT_EQ(Ids(*MakeTokenizerOrFail(vocabulary), "  a  a ", kPlainKinds), IdList({5, 5}));
 }
 
 // Scores are binary fractions, so that sums are exact whatever their order.
@@ -143,7 +144,7 @@ TEST(Unigram, EqualsTheBestOfAllSegmentations) {
     // whatever the known pieces leave over.
     double score = 0;
     size_t unknown_tokens = 0, known_bytes = 0;
-    for (const int32_t id : Ids(*tokenizer, text, kPlain)) {
+    for (const int32_t id : Ids(*tokenizer, text, kPlainKinds)) {
       if (id == 2) {
         ++unknown_tokens;
       } else {
@@ -187,7 +188,7 @@ TEST(CharsMap, AppliesItsRules) {
   vocabulary.more = {
       {"precompiled_charsmap",
        gguf::Value{gguf::ValueType::kArray, gguf::Array{gguf::ValueType::kInt8, bytes}}}};
-  EXPECT_EQ(Ids(*MakeTokenizerOrFail(vocabulary), "aA", kPlain), IdList({3, 4}));
+  EXPECT_EQ(Ids(*MakeTokenizerOrFail(vocabulary), "aA", kPlainKinds), IdList({3, 4}));
 }
 
 TEST(CharsMap, HostileMaps) {

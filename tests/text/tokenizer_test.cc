@@ -16,7 +16,7 @@ namespace {
 
 using IdList = std::vector<int32_t>;
 using gguf::Value;
-constexpr EncodeOptions kPlain = {.add_special = false, .parse_special = false};
+constexpr EncodeOptions kPlainText = {.add_special = false, .parse_special = false};
 
 // 256 bytes, then <bos> <eos> <unk> <tool>, then "ab".
 SmallVocabulary Small() {
@@ -64,7 +64,7 @@ TEST(Tokenizer, SpecialTokensAreAddedAsTheFileAsks) {
 TEST(Tokenizer, SpecialTokensInTheText) {
   const auto tokenizer = MakeTokenizerOrFail(Small());
   EXPECT_EQ(Ids(*tokenizer, "<bos>ab<tool>"), IdList({256, 260, 259}));
-  const IdList plain = Ids(*tokenizer, "<bos><tool>", kPlain);
+  const IdList plain = Ids(*tokenizer, "<bos><tool>", kPlainText);
   EXPECT_EQ(plain, IdList({'<', 'b', 'o', 's', '>', 259}));
   EXPECT_EQ(tokenizer->Decode(plain, true), "<bos><tool>");
 }

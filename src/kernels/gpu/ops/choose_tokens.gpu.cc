@@ -151,7 +151,7 @@ RF_DEVICE bool IsBefore(uint32_t key, uint32_t token, const Place& place) {
 // A row as choose_tokens sees it.
 struct Row {
   const float* logits;
-  const gpu::TopToken* list;
+  const gpu::TopToken* list;  // in shared memory, so that the compiler knows; see listed()
   Range range;
   Chain chain;
   gpu::ChoosePlan plan;
@@ -477,7 +477,7 @@ RF_KERNEL(choose_tokens, gpu::ChooseArgs, 512) {
   }
   DrawShared& s = SharedBlock<DrawShared>();
   Row r = {args.logits + row * args.n_vocab,
-           args.list + row * kChooseList,
+           s.list,
            range,
            chain,
            {kChooseBins, kChooseBins, 0, 0.0f, 0.0f, 0.0f, 0.0f},
@@ -487,8 +487,8 @@ RF_KERNEL(choose_tokens, gpu::ChooseArgs, 512) {
   if (ThreadId() == 0) args.parts[row * GridDim() + BlockId()].above = above;
   if (!IsLastOfRow(args.counters + 2 * row + 1, s.is_last)) return;
   if (r.listed()) {
-    for (uint32_t i = ThreadId(); i < r.n_candidates(); i += kChooseThreads) s.list[i] = r.list[i];
-    r.list = s.list;
+    const gpu::TopToken* list = args.list + row * kChooseList;
+    for (uint32_t i = ThreadId(); i < r.n_candidates(); i += kChooseThreads) s.list[i] = list[i];
     SharedBarrier();
   }
   const Place place = FindPlace(r, s);

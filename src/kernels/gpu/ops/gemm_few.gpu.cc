@@ -96,7 +96,7 @@ struct FewBlock {
     const uint32_t tile = k + at / kTileChunks < end ? k + at / kTileChunks : end - 1;
     copy(static_cast<const U32x4*>(args.x) + uint64_t{tile} * args.x_stride * kTileRowChunks +
              at % kTileChunks,
-         slot.x[at / kTileChunks] + at % kTileChunks);
+         &slot.x[0][0] + at);
   }
   // Two units' scales of a row.
   RF_MEMBER U32x2 LoadScales(uint32_t k) const {
