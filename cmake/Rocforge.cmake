@@ -68,7 +68,7 @@ endfunction()
 
 # rocforge_unity(TARGET): six files compile as one, since headers are half of the time. The names in their anonymous
 # namespaces must differ.
-option(ROCFORGE_UNITY "Compile the files of some folders six at a time: a build from nothing takes a fifth less" ON)
+option(ROCFORGE_UNITY "Compile the files of some folders six at a time" ON)
 function(rocforge_unity target)
   if(ROCFORGE_UNITY)
     set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 6)

@@ -54,7 +54,7 @@ build() {
   shift
   local targets=() compiler=() cxx
   for target in "$@"; do targets+=(--target "$target"); done
-  # What the sanitizers check, clang compiles in two thirds of GCC's time, and the fuzzers share its objects.
+  # What the sanitizers check, clang compiles in three quarters of GCC's time, and the fuzzers share its objects.
   if [[ $preset != release ]] && cxx=$(tools/sanitizer_clang); then
     compiler=(-DCMAKE_CXX_COMPILER="$cxx" -DCMAKE_C_COMPILER="${cxx/clang++/clang}")
   fi

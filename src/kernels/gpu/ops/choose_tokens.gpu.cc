@@ -195,8 +195,9 @@ RF_DEVICE float Amount(const Row& row, bool weigh, const Place& a, const Place& 
   return WaveSum(sum);
 }
 
-// The first of n numbers, which each bit below `bits` may be set of, for which `holds` of no larger
-// one is true: the largest for which it is. Each wave tries another value of some bits at once.
+// `from` with the largest value in its low `bits` bits, which are 0, for which whether `measure`
+// comes to `target` is `reach`. For 0 it is, and for all values up to the one that is found. Each
+// wave tries another value of some bits at once.
 template <typename Measure>
 RF_DEVICE uint32_t LargestReaching(uint32_t from, uint32_t bits, float target, bool reach,
                                    DrawShared& s, Measure measure) {
