@@ -11,7 +11,7 @@
 
 #include "kernels/gpu/launch/choose_tokens.h"
 #include "kernels/gpu/launch/modules.h"
-#include "tests/kernels/gpu/test_device.h"
+#include "tests/kernels/gpu/device_fixture.h"
 #include "tests/testing.h"
 
 namespace rocforge::gpu {
@@ -94,36 +94,8 @@ bool Lies(const Kept& kept, double unit, int32_t token) {
   return false;
 }
 
-class ChooseTokensTest : public ::testing::TestWithParam<std::string> {
+class ChooseTokensTest : public testing::DeviceFixture {
  protected:
-  void SetUp() override {
-    auto device = testing::OpenTestDevice(GetParam());
-    if (!device.ok()) GTEST_SKIP() << device.status().message();
-    device_ = std::move(*device);
-    auto modules = Modules::Load(device_);
-    ASSERT_OK(modules);
-    modules_ = std::move(*modules);
-    stream_ = Stream::Create(device_).value();
-    context_.device = device_;
-    context_.modules = &modules_;
-  }
-
-  template <typename T>
-  Buffer Upload(const std::vector<T>& values) {
-    const auto bytes = std::as_bytes(std::span(values));
-    Buffer buffer = Buffer::Allocate(device_, static_cast<int64_t>(bytes.size())).value();
-    EXPECT_OK(stream_.CopyToDevice(buffer.ptr(), bytes));
-    EXPECT_OK(stream_.Synchronize());
-    return buffer;
-  }
-  template <typename T>
-  std::vector<T> Download(const Buffer& buffer) {
-    std::vector<T> values(static_cast<size_t>(buffer.bytes()) / sizeof(T));
-    EXPECT_OK(stream_.CopyToHost(std::as_writable_bytes(std::span(values)), buffer.ptr()));
-    EXPECT_OK(stream_.Synchronize());
-    return values;
-  }
-
   // One launch, and a second one that must find its counters as the first one did.
   std::vector<int32_t> Draw(const std::vector<float>& logits, const std::vector<TokenDraw>& draws) {
     const auto rows = static_cast<int32_t>(draws.size());
@@ -180,10 +152,6 @@ class ChooseTokensTest : public ::testing::TestWithParam<std::string> {
   const uint32_t seed_ = std::random_device{}();
   ::testing::ScopedTrace trace_{__FILE__, __LINE__, ::testing::Message() << "seed " << seed_};
   std::mt19937 random_{seed_};
-  std::shared_ptr<Device> device_;
-  Modules modules_;
-  Stream stream_;
-  BindContext context_;
 };
 
 const std::vector<uint32_t>& AllChains() {

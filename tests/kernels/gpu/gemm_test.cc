@@ -18,8 +18,8 @@
 #include "kernels/gpu/layout/weights.h"
 #include "kernels/gpu/port/sim/sim_driver.h"
 #include "quant/quant.h"
+#include "tests/kernels/gpu/device_fixture.h"
 #include "tests/kernels/gpu/reference_run.h"
-#include "tests/kernels/gpu/test_device.h"
 #include "tests/kernels/gpu/weight_data.h"
 #include "tests/testing.h"
 
@@ -50,20 +50,8 @@ struct GemmCase {
   std::function<void(std::vector<float>& w)> edit_w;
 };
 
-class GemmTest : public ::testing::TestWithParam<std::string> {
+class GemmTest : public testing::DeviceFixture {
  protected:
-  void SetUp() override {
-    auto device = testing::OpenTestDevice(GetParam());
-    if (!device.ok()) GTEST_SKIP() << device.status().message();
-    device_ = std::move(*device);
-    auto modules = Modules::Load(device_);
-    ASSERT_OK(modules);
-    modules_ = std::move(*modules);
-    auto stream = Stream::Create(device_);
-    ASSERT_OK(stream);
-    stream_ = std::move(*stream);
-  }
-
   std::vector<GemmUnit> Units() const {
     std::vector<GemmUnit> units = {GemmUnit::kTile, GemmUnit::kFew};
     if (modules_.Find("gemm", "gemm_warpgroup").ok()) {
@@ -120,9 +108,6 @@ class GemmTest : public ::testing::TestWithParam<std::string> {
 
   const uint32_t seed_ = std::random_device{}();
   std::mt19937 random_{seed_};
-  std::shared_ptr<Device> device_;
-  Modules modules_;
-  Stream stream_;
 };
 
 op::Params GemmTest::MakeData(const GemmCase& c, Data& data) {

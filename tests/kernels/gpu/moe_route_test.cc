@@ -14,7 +14,7 @@
 #include "kernels/gpu/launch/best_token.h"
 #include "kernels/gpu/launch/bound_op.h"
 #include "kernels/gpu/launch/modules.h"
-#include "tests/kernels/gpu/test_device.h"
+#include "tests/kernels/gpu/device_fixture.h"
 #include "tests/testing.h"
 
 namespace rocforge::gpu {
@@ -22,34 +22,8 @@ namespace {
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
-class RouteTest : public ::testing::TestWithParam<std::string> {
+class RouteTest : public testing::DeviceFixture {
  protected:
-  void SetUp() override {
-    auto device = testing::OpenTestDevice(GetParam());
-    if (!device.ok()) GTEST_SKIP() << device.status().message();
-    device_ = std::move(*device);
-    auto modules = Modules::Load(device_);
-    ASSERT_OK(modules);
-    modules_ = std::move(*modules);
-    stream_ = Stream::Create(device_).value();
-    context_.device = device_;
-    context_.modules = &modules_;
-  }
-
-  template <typename T>
-  Buffer Upload(const std::vector<T>& values) {
-    const auto bytes = std::as_bytes(std::span(values));
-    Buffer buffer = Buffer::Allocate(device_, static_cast<int64_t>(bytes.size())).value();
-    EXPECT_OK(stream_.CopyToDevice(buffer.ptr(), bytes));
-    return buffer;
-  }
-  template <typename T>
-  std::vector<T> Download(const Buffer& buffer) {
-    std::vector<T> values(static_cast<size_t>(buffer.bytes()) / sizeof(T));
-    EXPECT_OK(stream_.CopyToHost(std::as_writable_bytes(std::span(values)), buffer.ptr()));
-    EXPECT_OK(stream_.Synchronize());
-    return values;
-  }
   static void* Pointer(const Buffer& buffer) {
     return reinterpret_cast<void*>(static_cast<uintptr_t>(buffer.ptr()));
   }
@@ -57,10 +31,6 @@ class RouteTest : public ::testing::TestWithParam<std::string> {
   void ExpectAgreement(const op::MoeRoute& route, std::vector<float> logits);
 
   std::mt19937 random_{std::random_device{}()};
-  std::shared_ptr<Device> device_;
-  Modules modules_;
-  Stream stream_;
-  BindContext context_;
 };
 
 void RouteTest::ExpectAgreement(const op::MoeRoute& route, std::vector<float> logits) {

@@ -9,27 +9,15 @@
 #include "kernels/gpu/launch/bound_op.h"
 #include "kernels/gpu/layout/weights.h"
 #include "quant/quant.h"
-#include "tests/kernels/gpu/test_device.h"
+#include "tests/kernels/gpu/device_fixture.h"
 #include "tests/kernels/gpu/weight_data.h"
 #include "tests/testing.h"
 
 namespace rocforge::gpu {
 namespace {
 
-class UnitTest : public ::testing::TestWithParam<std::string> {
+class UnitTest : public testing::DeviceFixture {
  protected:
-  void SetUp() override {
-    auto device = testing::OpenTestDevice(GetParam());
-    if (!device.ok()) GTEST_SKIP() << device.status().message();
-    device_ = std::move(*device);
-    auto modules = Modules::Load(device_);
-    ASSERT_OK(modules);
-    modules_ = std::move(*modules);
-    auto stream = Stream::Create(device_);
-    ASSERT_OK(stream);
-    stream_ = std::move(*stream);
-  }
-
   Buffer Upload(const void* data, size_t bytes) {
     auto buffer = Buffer::Allocate(device_, static_cast<int64_t>(bytes));
     EXPECT_OK(buffer);
@@ -69,10 +57,6 @@ class UnitTest : public ::testing::TestWithParam<std::string> {
     for (size_t i = out.size() - 64; i < out.size(); ++i) EXPECT_EQ(out[i], -1.5f);
     return out;
   }
-
-  std::shared_ptr<Device> device_;
-  Modules modules_;
-  Stream stream_;
 };
 
 TEST_P(UnitTest, EveryTypeReadsAsTheSpecificationDecodes) {
