@@ -28,7 +28,7 @@ using session::GenerateCallbacks;
 using session::GenerateOutcome;
 using session::TextModel;
 
-struct Flags {
+struct ChatFlags {
   EngineFlags engine;
   SamplingFlags sampling;
   std::string system;
@@ -51,7 +51,7 @@ void Remark(const std::string& text) {
 
 class ChatLoop {
  public:
-  ChatLoop(const Flags& flags, TextModel* model, std::unique_ptr<Conversation> conversation,
+  ChatLoop(const ChatFlags& flags, TextModel* model, std::unique_ptr<Conversation> conversation,
            ChatSettings settings)
       : flags_(flags),
         model_(model),
@@ -158,7 +158,7 @@ class ChatLoop {
     Remark(text);
   }
 
-  const Flags& flags_;
+  const ChatFlags& flags_;
   TextModel* model_;
   std::unique_ptr<Conversation> conversation_;
   ChatSettings settings_;
@@ -168,7 +168,7 @@ class ChatLoop {
   uint64_t n_replies_ = 0;
 };
 
-Status Chat(const Flags& flags) {
+Status Chat(const ChatFlags& flags) {
   ChatSettings settings;
   ROCFORGE_ASSIGN_OR_RETURN(settings.sampling, ToSamplerParams(flags.sampling));
   settings.max_tokens = flags.max_tokens;
@@ -193,7 +193,7 @@ Status Chat(const Flags& flags) {
 
 void RegisterChat(Command app, std::function<Status()>* run) {
   Command command = app.AddSubcommand("chat", "Talk with a model");
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<ChatFlags>();
   AddEngineFlags(command, &flags->engine);
   AddContextFlag(command, &flags->engine);
   command.AddOption("--system", flags->system, "system message").TypeName("TEXT");

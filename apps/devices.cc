@@ -262,14 +262,14 @@ Status Devices(bool json) {
   return {};
 }
 
-struct Flags {
+struct DevicesFlags {
   bool json = false;
   bool measure = false;
   std::string device = "all";
   int n_threads = 0;
 };
 
-Status Measure(const Flags& flags) {
+Status Measure(const DevicesFlags& flags) {
   if (flags.device != "all") ROCFORGE_RETURN_IF_ERROR(engine::ParseDevice(flags.device).status());
   const InterruptScope interrupts;
   ROCFORGE_ASSIGN_OR_RETURN(const std::string folder, CacheFolder());
@@ -287,7 +287,7 @@ Status Measure(const Flags& flags) {
 
 void RegisterDevices(Command app, std::function<Status()>* run) {
   Command command = app.AddSubcommand("devices", "Show the CPU, memory and GPUs of this machine");
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<DevicesFlags>();
   command.AddFlag("--json", flags->json, "Print one JSON object");
   const Option measure =
       command.AddFlag("--measure", flags->measure,

@@ -38,7 +38,7 @@ constexpr int32_t kLogProbRows = 64;
 
 constexpr const char* kChatTemplate = "chat template";
 
-struct Flags {
+struct GenerateFlags {
   EngineFlags engine;
   SamplingFlags sampling;
   std::string prompt;
@@ -95,7 +95,7 @@ Result<std::vector<int32_t>> ParseIds(const char* flag, std::string_view text) {
   }
 }
 
-Result<Prompt> ReadPrompt(const Flags& flags) {
+Result<Prompt> ReadPrompt(const GenerateFlags& flags) {
   Prompt prompt;
   if (flags.prompt_ids_option.Count() > 0) {
     prompt.is_ids = true;
@@ -119,7 +119,7 @@ Result<Prompt> ReadPrompt(const Flags& flags) {
   return prompt;
 }
 
-Status CheckFlags(const Flags& flags) {
+Status CheckFlags(const GenerateFlags& flags) {
   if (flags.logprobs > 0 && !flags.json) return InvalidArgument("--logprobs needs --json");
   if (flags.logprobs > 0 && flags.context_shift) {
     return InvalidArgument("--logprobs and --context-shift exclude each other");
@@ -132,7 +132,7 @@ Status CheckFlags(const Flags& flags) {
 }
 
 // Tokens of the prompt; *kind says how they came about.
-Result<std::vector<int32_t>> EncodePrompt(const Flags& flags, const Prompt& prompt,
+Result<std::vector<int32_t>> EncodePrompt(const GenerateFlags& flags, const Prompt& prompt,
                                           const TextModel& model, std::string* kind) {
   *kind = prompt.is_ids ? "token ids" : "raw prompt";
   if (prompt.is_ids) return prompt.ids;
@@ -156,7 +156,7 @@ Result<std::vector<int32_t>> EncodePrompt(const Flags& flags, const Prompt& prom
   return model.EncodeChat(std::move(input));
 }
 
-Result<GenerateRequest> MakeRequest(const Flags& flags) {
+Result<GenerateRequest> MakeRequest(const GenerateFlags& flags) {
   GenerateRequest request;
   ROCFORGE_ASSIGN_OR_RETURN(request.sampling, ToSamplerParams(flags.sampling));
   request.max_tokens = flags.max_tokens;
@@ -219,7 +219,7 @@ Status PrintJson(const RunReport& report, const std::vector<int32_t>& prompt, co
 }
 
 // Runs the request; text goes to stdout as it comes, unless it is collected.
-Result<GenerateOutcome> RunRequest(const Flags& flags, const GenerateRequest& request,
+Result<GenerateOutcome> RunRequest(const GenerateFlags& flags, const GenerateRequest& request,
                                    TextModel& model, Collected* collected) {
   ROCFORGE_ASSIGN_OR_RETURN(std::unique_ptr<session::Session> session,
                             session::Session::Create(&model));
@@ -259,7 +259,7 @@ Result<GenerateOutcome> RunRequest(const Flags& flags, const GenerateRequest& re
   return outcome;
 }
 
-Status Generate(const Flags& flags) {
+Status Generate(const GenerateFlags& flags) {
   ROCFORGE_RETURN_IF_ERROR(CheckFlags(flags));
   ROCFORGE_ASSIGN_OR_RETURN(const Prompt prompt, ReadPrompt(flags));
   ROCFORGE_ASSIGN_OR_RETURN(GenerateRequest request, MakeRequest(flags));
@@ -288,7 +288,7 @@ Status Generate(const Flags& flags) {
   return {};
 }
 
-void AddPromptFlags(Command command, Flags* f) {
+void AddPromptFlags(Command command, GenerateFlags* f) {
   const std::string group = "Prompt";
   f->prompt_option = command.AddOption("-p,--prompt", f->prompt, "what to answer or to continue")
                          .TypeName("TEXT")
@@ -312,7 +312,7 @@ void AddPromptFlags(Command command, Flags* f) {
       .Group(group);
 }
 
-void AddLengthFlags(Command command, Flags* f) {
+void AddLengthFlags(Command command, GenerateFlags* f) {
   const std::string group = "Where the text ends";
   f->max_tokens_option =
       command
@@ -338,7 +338,7 @@ void AddLengthFlags(Command command, Flags* f) {
       .Group(group);
 }
 
-void AddOutputFlags(Command command, Flags* f) {
+void AddOutputFlags(Command command, GenerateFlags* f) {
   const std::string group = "Output";
   Option stream =
       command.AddFlag("--stream", f->stream, "print the text as it comes (default)").Group(group);
@@ -364,7 +364,7 @@ void AddOutputFlags(Command command, Flags* f) {
 void RegisterGenerate(Command app, std::function<Status()>* run) {
   Command command =
       app.AddSubcommand("generate", "Answer one prompt, or continue a text with --raw");
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<GenerateFlags>();
   AddEngineFlags(command, &flags->engine);
   AddContextFlag(command, &flags->engine);
   AddPromptFlags(command, flags.get());

@@ -43,7 +43,7 @@ Status PrintKey(const gguf::File& file, const std::string& key) {
   return WriteStdout(shown);
 }
 
-Status Run(const Arguments& arguments) {
+Status RunInspect(const Arguments& arguments) {
   ROCFORGE_ASSIGN_OR_RETURN(const std::string path, ResolveModel(arguments.model));
   ROCFORGE_ASSIGN_OR_RETURN(const gguf::File file, gguf::File::Open(path));
   if (!arguments.key.empty()) return PrintKey(file, arguments.key);
@@ -76,7 +76,7 @@ void RegisterInspect(Command app, std::function<Status()>* run) {
       .AddOption("--key", arguments->key,
                  "Print the value of this key and nothing else, e.g. tokenizer.chat_template")
       .TypeName("KEY");
-  command.OnParsed([arguments, run] { *run = [arguments] { return Run(*arguments); }; });
+  command.OnParsed([arguments, run] { *run = [arguments] { return RunInspect(*arguments); }; });
 }
 
 }  // namespace rocforge::apps

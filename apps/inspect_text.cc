@@ -205,7 +205,7 @@ std::string Dimensions(const File& file) {
   return out;
 }
 
-std::string Summary(const File& file) {
+std::string SummaryText(const File& file) {
   std::vector<std::vector<std::string>> rows;
   const auto add = [&](const char* name, const std::string& value) {
     if (!value.empty()) rows.push_back({name, value});
@@ -238,7 +238,7 @@ std::string Summary(const File& file) {
 }  // namespace
 
 std::string InspectText(const File& file, const InspectOptions& options) {
-  std::string out = Summary(file);
+  std::string out = SummaryText(file);
   if (!file.tensors().empty()) out += Types(file);
   if (options.metadata) out += Metadata(file, options);
   if (!options.tensors) return out;

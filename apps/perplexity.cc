@@ -32,7 +32,7 @@ constexpr int64_t kMaxLogitBytes = int64_t{64} << 20;
 constexpr int32_t kMaxParallelChunks = 8;
 constexpr size_t kValuesPerLine = 6;
 
-struct Flags {
+struct PerplexityFlags {
   EngineFlags engine;
   std::string file;
   int32_t n_ctx = 512;
@@ -142,7 +142,7 @@ class Evaluator {
 };
 
 // The text as tokens, cut to whole chunks, with BOS at the start of each.
-Result<std::vector<int32_t>> Tokenise(const Flags& flags, const TextModel& model) {
+Result<std::vector<int32_t>> Tokenise(const PerplexityFlags& flags, const TextModel& model) {
   ROCFORGE_ASSIGN_OR_RETURN(std::string text, ReadTextFile(flags.file));
   if (text.ends_with('\n')) text.pop_back();  // as llama-perplexity reads files
   const text::Tokenizer& tokenizer = model.tokenizer();
@@ -192,7 +192,8 @@ class RunningValues {
   std::string line_;
 };
 
-Result<Outcome> Evaluate(const Flags& flags, TextModel& model, const std::vector<int32_t>& ids) {
+Result<Outcome> Evaluate(const PerplexityFlags& flags, TextModel& model,
+                         const std::vector<int32_t>& ids) {
   const auto n_ctx = static_cast<size_t>(flags.n_ctx);
   const size_t n_chunks = ids.size() / n_ctx;
   ROCFORGE_ASSIGN_OR_RETURN(const std::unique_ptr<Evaluator> evaluator,
@@ -226,7 +227,8 @@ nlohmann::ordered_json Number(double value) {
   return std::isfinite(value) ? nlohmann::ordered_json(value) : nlohmann::ordered_json(nullptr);
 }
 
-Status PrintJson(const Flags& flags, const TextModel& model, const Outcome& o, double rate) {
+Status PrintJson(const PerplexityFlags& flags, const TextModel& model, const Outcome& o,
+                 double rate) {
   nlohmann::ordered_json running = nlohmann::ordered_json::array();
   for (const double value : o.running) running.push_back(Number(value));
   const nlohmann::ordered_json json = {
@@ -246,7 +248,7 @@ Status PrintJson(const Flags& flags, const TextModel& model, const Outcome& o, d
                      "\n");
 }
 
-Status Perplexity(const Flags& flags) {
+Status Perplexity(const PerplexityFlags& flags) {
   if (flags.file.empty()) return InvalidArgument("there is no text: give -f FILE");
   ROCFORGE_ASSIGN_OR_RETURN(engine::EngineOptions options, ToEngineOptions(flags.engine));
   options.n_ctx = flags.n_ctx;
@@ -289,7 +291,7 @@ Status Perplexity(const Flags& flags) {
 
 void RegisterPerplexity(Command app, std::function<Status()>* run) {
   Command command = app.AddSubcommand("perplexity", "Measure how well a model predicts a text");
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<PerplexityFlags>();
   AddEngineFlags(command, &flags->engine);
   command.AddOption("-f,--file", flags->file, "the text").TypeName("FILE");
   command.AddOption("-c,--ctx", flags->n_ctx, "tokens of a chunk")

@@ -27,7 +27,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-struct Flags {
+struct PlanFlags {
   EngineFlags engine;
   int64_t n_tokens = 1;
   int64_t n_context = 0;
@@ -36,7 +36,7 @@ struct Flags {
 };
 
 // Everything that is shown.
-struct Report {
+struct PlanReport {
   model::ModelInfo info;
   StepShape step;
   std::vector<OpRow> before;
@@ -66,7 +66,7 @@ std::string BytesText(double bytes) { return FormatBytes(static_cast<uint64_t>(b
 
 // Where the lines do not fit `columns`, the column of the kind of op is left out: the names say
 // nearly the same.
-std::string OpTable(const std::vector<OpRow>& rows, const Flags& flags, int columns) {
+std::string OpTable(const std::vector<OpRow>& rows, const PlanFlags& flags, int columns) {
   for (const bool with_op : {true, false}) {
     std::vector<Align> align(with_op ? 5 : 4, Align::kLeft);
     align.insert(align.end(), 2, Align::kRight);
@@ -112,7 +112,7 @@ std::string PassTable(const std::vector<graph::PassReport>& passes) {
   return table.ToString();
 }
 
-std::string Summary(const Report& r) {
+std::string SummaryText(const PlanReport& r) {
   const op::Cost sum = SumOf(r.after);
   std::string out =
       Format("This step ({} token{} after {}) moves at least {} and computes {} operations.\n",
@@ -154,7 +154,7 @@ Json RowsJson(const std::vector<OpRow>& rows) {
           {"nodes", std::move(ops)}};
 }
 
-std::string ToJson(const Report& r) {
+std::string ToJson(const PlanReport& r) {
   Json passes = Json::array();
   for (const graph::PassReport& pass : r.passes) {
     passes.push_back({{"pass", pass.pass},
@@ -178,20 +178,20 @@ std::string ToJson(const Report& r) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
-std::string ToText(const Report& r, const Flags& flags) {
+std::string ToText(const PlanReport& r, const PlanFlags& flags) {
   const int columns = IsTerminal(stdout) ? TerminalColumns() : std::numeric_limits<int>::max();
   return Format("{}\n\nBefore the passes: {} ops\n\n", DescribeModel(r.info), r.before.size()) +
          OpTable(r.before, flags, columns) + "\n" + PassTable(r.passes) +
          Format("\nAfter the passes: {} ops\n\n", r.after.size()) +
-         OpTable(r.after, flags, columns) + "\n" + Summary(r);
+         OpTable(r.after, flags, columns) + "\n" + SummaryText(r);
 }
 
-Status ShowPlan(const Flags& flags) {
+Status ShowPlan(const PlanFlags& flags) {
   ROCFORGE_ASSIGN_OR_RETURN(const engine::EngineOptions options, ToEngineOptions(flags.engine));
   ROCFORGE_ASSIGN_OR_RETURN(const gguf::File file, gguf::File::Open(options.model_path));
   Result<model::Model> model = model::BuildModel(file, options.n_ctx);
   if (!model.ok()) return model.status().WithContext(EscapeForTerminal(options.model_path));
-  Report r;
+  PlanReport r;
   r.info = model->info;
   r.n_ctx =
       options.n_ctx > 0 ? options.n_ctx : std::min(r.info.n_ctx_train, model::kDefaultContext);
@@ -219,7 +219,7 @@ Status ShowPlan(const Flags& flags) {
 void RegisterPlan(Command app, std::function<Status()>* run) {
   Command command =
       app.AddSubcommand("plan", "Show what a model computes, op by op, and its least cost");
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<PlanFlags>();
   AddEngineFlags(command, &flags->engine);
   AddContextFlag(command, &flags->engine);
   constexpr int64_t kMaxTokens = 1 << 20;

@@ -22,7 +22,7 @@
 namespace rocforge::apps {
 namespace {
 
-struct Flags {
+struct ProfileFlags {
   EngineFlags engine;
   ProfileOptions options;
   std::string timing = "stamps";
@@ -78,7 +78,7 @@ Status CheckRoom(const ProfileOptions& options, const engine::Engine& engine) {
                                 options.n_prompt, options.n_generate, n_ctx));
 }
 
-Status Report(const Flags& flags, const Profile& profile) {
+Status WriteReport(const ProfileFlags& flags, const Profile& profile) {
   const Summary summary = Summarise(profile);
   if (!flags.trace.empty()) ROCFORGE_RETURN_IF_ERROR(WriteFile(flags.trace, ToTrace(profile)));
   if (!flags.html.empty())
@@ -89,7 +89,7 @@ Status Report(const Flags& flags, const Profile& profile) {
       "\n");
 }
 
-Status RunCommand(const Flags& flags) {
+Status RunCommand(const ProfileFlags& flags) {
   ROCFORGE_RETURN_IF_ERROR(CheckWritable(flags.trace));
   ROCFORGE_RETURN_IF_ERROR(CheckWritable(flags.html));
   ROCFORGE_ASSIGN_OR_RETURN(engine::EngineOptions options, ToEngineOptions(flags.engine));
@@ -111,7 +111,7 @@ Status RunCommand(const Flags& flags) {
         RunProfile(*model, flags.options, [&](double fraction) { bar.Update(fraction); }, &profile);
   }
   if (!status.ok() && status.code() != StatusCode::kCancelled) return status;
-  ROCFORGE_RETURN_IF_ERROR(Report(flags, profile));
+  ROCFORGE_RETURN_IF_ERROR(WriteReport(flags, profile));
   return status;  // after Ctrl-C the exit code says so
 }
 
@@ -120,7 +120,7 @@ Status RunCommand(const Flags& flags) {
 void RegisterProfile(Command app, std::function<Status()>* run) {
   Command command = app.Subcommand(
       "profile", "Show where the time of a model goes, op by op, and what limits it");
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<ProfileFlags>();
   AddEngineFlags(command, &flags->engine);
   AddContextFlag(command, &flags->engine);
   command.AddOption("-p,--prompt", flags->options.n_prompt, "tokens of the prompt")

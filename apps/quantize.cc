@@ -35,7 +35,7 @@ using Clock = std::chrono::steady_clock;
 // Without a terminal, a line this often says that the work goes on.
 constexpr double kLineSeconds = 10;
 
-struct Flags {
+struct QuantizeFlags {
   std::string input;
   std::string output;
   std::string type;
@@ -53,7 +53,7 @@ double SecondsSince(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-Result<QuantizeOptions> ReadOptions(const Flags& flags) {
+Result<QuantizeOptions> ReadOptions(const QuantizeFlags& flags) {
   QuantizeOptions options;
   ROCFORGE_ASSIGN_OR_RETURN(options.mix.type, quant::ParseFileType(flags.type));
   options.mix.pure = flags.pure;
@@ -69,7 +69,7 @@ Result<QuantizeOptions> ReadOptions(const Flags& flags) {
   return options;
 }
 
-Status CheckOutput(const Flags& flags, const gguf::File& file) {
+Status CheckOutput(const QuantizeFlags& flags, const gguf::File& file) {
   std::error_code error;
   if (!std::filesystem::exists(flags.output, error)) return {};
   for (const std::string& path : file.paths()) {
@@ -153,7 +153,7 @@ class Reporter {
   Clock::time_point last_line_;
 };
 
-Status Interruption(const Flags& flags, size_t done, size_t all) {
+Status Interruption(const QuantizeFlags& flags, size_t done, size_t all) {
   if (done == 0) return Cancelled("interrupted before the first tensor was complete: nothing kept");
   return Cancelled(
       Format("interrupted: {} of {} tensors are in {}.partial; run the same command again to "
@@ -161,7 +161,7 @@ Status Interruption(const Flags& flags, size_t done, size_t all) {
              done, all, EscapeForTerminal(flags.output)));
 }
 
-Status WriteModel(const Flags& flags, const QuantizePlan& plan) {
+Status WriteModel(const QuantizeFlags& flags, const QuantizePlan& plan) {
   const gguf::WriterOptions options{.resumable = true, .identity = plan.identity};
   ROCFORGE_ASSIGN_OR_RETURN(gguf::Writer writer, gguf::Writer::Create(flags.output, plan.metadata,
                                                                       plan.Specs(), options));
@@ -191,7 +191,7 @@ Status WriteModel(const Flags& flags, const QuantizePlan& plan) {
   return {};
 }
 
-Status Run(const Flags& flags) {
+Status RunQuantize(const QuantizeFlags& flags) {
   ROCFORGE_ASSIGN_OR_RETURN(const QuantizeOptions options, ReadOptions(flags));
   ROCFORGE_ASSIGN_OR_RETURN(const std::string input, ResolveModel(flags.input));
   ROCFORGE_ASSIGN_OR_RETURN(const gguf::File file, gguf::File::Open(input));
@@ -217,7 +217,7 @@ std::string TypeHelp() {
 }  // namespace
 
 void RegisterQuantize(Command app, std::function<Status()>* run) {
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<QuantizeFlags>();
   Command command = app.AddSubcommand(
       "quantize", "Write a model with smaller weights (interrupted, it continues next time)");
   command.AddOption("IN", flags->input, "GGUF file (any part of a split one)").Required();
@@ -246,7 +246,7 @@ void RegisterQuantize(Command app, std::function<Status()>* run) {
       .TypeName("N");
   command.AddFlag("--dry-run", flags->dry_run,
                   "Print every tensor's type and the sizes, write nothing");
-  command.OnParsed([flags, run] { *run = [flags] { return Run(*flags); }; });
+  command.OnParsed([flags, run] { *run = [flags] { return RunQuantize(*flags); }; });
 }
 
 }  // namespace rocforge::apps

@@ -12,12 +12,12 @@
 namespace rocforge::apps {
 namespace {
 
-struct Flags {
+struct SynthFlags {
   SynthRequest request;
   bool force = false;
 };
 
-Status Synth(const Flags& flags) {
+Status Synth(const SynthFlags& flags) {
   ROCFORGE_RETURN_IF_ERROR(CheckSynthPreset(flags.request.preset));
   const std::string shown = EscapeForTerminal(flags.request.output);
   std::error_code error;
@@ -35,7 +35,7 @@ Status Synth(const Flags& flags) {
 }  // namespace
 
 void RegisterSynth(Command app, std::function<Status()>* run) {
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<SynthFlags>();
   Command command = app.AddSubcommand(
       "synth", "Write a model with random weights, to measure the speed of its shape");
   command.AddOption("OUT", flags->request.output, "GGUF file to write").Required();

@@ -19,7 +19,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-struct Flags {
+struct TemplateFlags {
   std::string model;
   std::string template_file;
   std::string name;
@@ -50,7 +50,7 @@ Result<Json> ReadInput(const std::string& path) {
 }
 
 // The template and, where the input does not say them, the tokens of the model.
-Result<std::string> LoadSource(const Flags& flags, const Json& json,
+Result<std::string> LoadSource(const TemplateFlags& flags, const Json& json,
                                text::chat::ChatTemplateInput* input, std::string* where) {
   if (!flags.template_file.empty()) {
     *where = flags.template_file;
@@ -72,7 +72,7 @@ Result<std::string> LoadSource(const Flags& flags, const Json& json,
   return model->source;
 }
 
-Status Run(const Flags& flags) {
+Status RunTemplate(const TemplateFlags& flags) {
   text::chat::RenderOptions options;
   if (!flags.now.empty()) {
     Result<text::chat::DateTime> now = text::chat::ParseDateTime(flags.now);
@@ -114,7 +114,7 @@ Status Run(const Flags& flags) {
 void RegisterTemplate(Command app, std::function<Status()>* run) {
   Command command =
       app.AddSubcommand("template", "Show the prompt that a chat template makes of a conversation");
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<TemplateFlags>();
   AddModelFlag(command, &flags->model);
   Option file =
       command.AddOption("--template", flags->template_file, "Jinja file instead of a model's")
@@ -136,7 +136,7 @@ void RegisterTemplate(Command app, std::function<Status()>* run) {
       .AddOption("--now", flags->now,
                  "what strftime_now sees, as \"YYYY-mm-dd HH:MM:SS\" (default: the clock)")
       .TypeName("TIME");
-  command.OnParsed([flags, run] { *run = [flags] { return Run(*flags); }; });
+  command.OnParsed([flags, run] { *run = [flags] { return RunTemplate(*flags); }; });
 }
 
 }  // namespace rocforge::apps

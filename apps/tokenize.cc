@@ -25,7 +25,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr size_t kWriteBytes = size_t{1} << 18;
 
-struct Flags {
+struct TokenizeFlags {
   std::string model;
   std::string text;
   Option text_option;
@@ -81,7 +81,7 @@ std::string Table(const text::Tokenizer& tokenizer, const std::vector<int32_t>& 
   return out;
 }
 
-std::string Json(const text::Tokenizer& tokenizer, const std::vector<int32_t>& ids) {
+std::string TokensJson(const text::Tokenizer& tokenizer, const std::vector<int32_t>& ids) {
   nlohmann::ordered_json tokens = nlohmann::ordered_json::array();
   for (const int32_t id : ids) {
     const std::string piece(tokenizer.Piece(id, true));
@@ -98,7 +98,7 @@ std::string Json(const text::Tokenizer& tokenizer, const std::vector<int32_t>& i
   return all.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }
 
-Result<std::string> ReadInput(const Flags& flags) {
+Result<std::string> ReadInput(const TokenizeFlags& flags) {
   if (flags.text_option.Count() > 0) return flags.text;
   if (flags.file_option.Count() == 0 && isatty(STDIN_FILENO) != 0) {
     return InvalidArgument(
@@ -109,7 +109,7 @@ Result<std::string> ReadInput(const Flags& flags) {
   return ReadTextFile(from_stdin ? "/dev/stdin" : flags.file);
 }
 
-Result<std::vector<int32_t>> Encode(const text::Tokenizer& tokenizer, const Flags& flags,
+Result<std::vector<int32_t>> Encode(const text::Tokenizer& tokenizer, const TokenizeFlags& flags,
                                     std::string_view text, Totals* totals) {
   const auto start = Clock::now();
   ROCFORGE_ASSIGN_OR_RETURN(
@@ -122,8 +122,8 @@ Result<std::vector<int32_t>> Encode(const text::Tokenizer& tokenizer, const Flag
   return ids;
 }
 
-Status EncodeLines(const text::Tokenizer& tokenizer, const Flags& flags, std::string_view input,
-                   Totals* totals) {
+Status EncodeLines(const text::Tokenizer& tokenizer, const TokenizeFlags& flags,
+                   std::string_view input, Totals* totals) {
   std::string out;
   for (size_t number = 1; !input.empty(); ++number) {
     const size_t end = input.find('\n');
@@ -143,7 +143,7 @@ Status EncodeLines(const text::Tokenizer& tokenizer, const Flags& flags, std::st
   return WriteStdout(out);
 }
 
-void PrintTotals(const Flags& flags, const Totals& totals, double load_seconds) {
+void PrintTotals(const TokenizeFlags& flags, const Totals& totals, double load_seconds) {
   const double seconds = std::chrono::duration<double>(totals.encoding).count();
   std::string line;
   if (flags.lines) line = Format("{} text{}, ", totals.texts, totals.texts == 1 ? "" : "s");
@@ -156,7 +156,7 @@ void PrintTotals(const Flags& flags, const Totals& totals, double load_seconds) 
   std::fprintf(stderr, "%s; vocabulary loaded in %.0f ms\n", line.c_str(), load_seconds * 1e3);
 }
 
-Status Run(const Flags& flags) {
+Status RunTokenize(const TokenizeFlags& flags) {
   ROCFORGE_ASSIGN_OR_RETURN(const std::string path, ResolveModel(flags.model));
   const auto start = Clock::now();
   std::unique_ptr<text::Tokenizer> tokenizer;
@@ -172,7 +172,7 @@ Status Run(const Flags& flags) {
   } else {
     ROCFORGE_ASSIGN_OR_RETURN(const auto ids, Encode(*tokenizer, flags, input, &totals));
     ROCFORGE_RETURN_IF_ERROR(WriteStdout(flags.ids    ? IdList(ids)
-                                         : flags.json ? Json(*tokenizer, ids)
+                                         : flags.json ? TokensJson(*tokenizer, ids)
                                                       : Table(*tokenizer, ids)));
   }
   PrintTotals(flags, totals, load_seconds);
@@ -182,7 +182,7 @@ Status Run(const Flags& flags) {
 }  // namespace
 
 void RegisterTokenize(Command app, std::function<Status()>* run) {
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<TokenizeFlags>();
   Command command = app.AddSubcommand("tokenize", "Show the tokens that a text becomes");
   command
       .AddOption("-m,--model,--gguf", flags->model,
@@ -206,7 +206,7 @@ void RegisterTokenize(Command app, std::function<Status()>* run) {
                   "Do not recognise control tokens, such as <|im_end|>, in the text");
   command.AddFlag("--no-bos", flags->no_bos,
                   "Do not add the BOS and EOS tokens that the model asks for");
-  command.OnParsed([flags, run] { *run = [flags] { return Run(*flags); }; });
+  command.OnParsed([flags, run] { *run = [flags] { return RunTokenize(*flags); }; });
 }
 
 }  // namespace rocforge::apps

@@ -25,7 +25,7 @@ namespace {
 using gpu::TuningEntry;
 using Json = nlohmann::ordered_json;
 
-struct Flags {
+struct TuneFlags {
   EngineFlags engine;
   double budget_s = 60;
   std::vector<std::string> ops;
@@ -120,7 +120,7 @@ Status Keep(const std::vector<TuningEntry>& found) {
   return gpu::WriteTuningFile(path, entries);
 }
 
-Status Tune(const Flags& flags) {
+Status Tune(const TuneFlags& flags) {
   ROCFORGE_ASSIGN_OR_RETURN(engine::EngineOptions options, ToEngineOptions(flags.engine));
   exec::TuneOptions tune;
   const auto wanted = [&](const char* op) {
@@ -243,7 +243,7 @@ void AddKeepers(Command tune, std::function<Status()>* run) {
 void RegisterTune(Command app, std::function<Status()>* run) {
   Command command =
       app.AddSubcommand("tune", "Measure which launches are quickest here, and keep them");
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<TuneFlags>();
   AddEngineFlags(command, &flags->engine);
   command.AddOption("--budget", flags->budget_s, "seconds to measure for, at most")
       .TypeName("SECONDS")

@@ -52,7 +52,8 @@ function(rocforge_gpu_object out machine_code source target)
   if(ROCFORGE_PTXAS AND target MATCHES "^sm_")
     set(cubin ${dir}/${name}.cubin)
     add_custom_command(OUTPUT ${cubin}.gz
-      COMMAND ${ROCFORGE_PTXAS} -arch=${target} -O3 ${object} -o ${cubin}
+      # What it says of registers and spills stays beside the cubin, for tools/kernel_report.
+      COMMAND sh -c "'${ROCFORGE_PTXAS}' -v -arch=${target} -O3 '${object}' -o '${cubin}' >'${cubin}.txt' 2>&1 || { cat '${cubin}.txt'; exit 1; }"
       COMMAND sh -c "gzip -9 -n -c '${cubin}' >'${cubin}.gz'"
       DEPENDS ${object} COMMENT "ptxas ${target} ${name}" VERBATIM)
     set(${machine_code} ${cubin}.gz PARENT_SCOPE)
@@ -95,5 +96,6 @@ function(rocforge_gpu_embed library)
   set(ROCFORGE_GPU_ROWS "${rows}")
   configure_file(${PROJECT_SOURCE_DIR}/cmake/embedded_code.cc.in ${dir}/embedded_code.cc @ONLY)
   set_source_files_properties(${dir}/embedded_code.S PROPERTIES OBJECT_DEPENDS "${objects}")
+  set_source_files_properties(${dir}/embedded_code.cc PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
   target_sources(${library} PRIVATE ${dir}/embedded_code.S ${dir}/embedded_code.cc)
 endfunction()

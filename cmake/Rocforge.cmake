@@ -72,6 +72,10 @@ option(ROCFORGE_UNITY "Compile the files of some folders six at a time" ON)
 function(rocforge_unity target)
   if(ROCFORGE_UNITY)
     set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 6)
+    if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+      # A class of a header may hold what only its own file names, although that file is not the main one here.
+      target_compile_options(${target} PRIVATE -Wno-subobject-linkage)
+    endif()
   endif()
 endfunction()
 

@@ -35,16 +35,27 @@ def parse_ptxas(text):
     return kernels
 
 
+def compiled(ptxas, path, target, folder):
+    """The cubin of a PTX file and what ptxas said: of the build where it is newer than the PTX, else made in `folder`."""
+    built = path.removesuffix(".ptx") + ".cubin"
+    log = built + ".txt"
+    if all(os.path.exists(f) and os.path.getmtime(f) >= os.path.getmtime(path) for f in (built, log)):
+        with open(log, encoding="utf-8") as file:
+            return built, file.read()
+    made = os.path.join(folder, "x.cubin")
+    done = subprocess.run([ptxas, "-v", f"-arch={target}", path, "-o", made], capture_output=True, text=True)
+    if done.returncode != 0:
+        raise ValueError(f"{path}: ptxas: {done.stderr.strip()[:500]}")
+    return made, done.stdout + done.stderr
+
+
 def read_ptx(ptxas, nvdisasm, path, target, disassemble):
     """{kernel: resources} and {kernel: [Instruction]}; the latter is empty without nvdisasm."""
     with open(path, encoding="utf-8") as file:
         threads = max_threads(file.read())
     with tempfile.TemporaryDirectory() as folder:
-        cubin = os.path.join(folder, "x.cubin")
-        done = subprocess.run([ptxas, "-v", f"-arch={target}", path, "-o", cubin], capture_output=True, text=True)
-        if done.returncode != 0:
-            raise ValueError(f"{path}: ptxas: {done.stderr.strip()[:500]}")
-        kernels = parse_ptxas(done.stdout + done.stderr)
+        cubin, said = compiled(ptxas, path, target, folder)
+        kernels = parse_ptxas(said)
         listing = {}
         if disassemble and nvdisasm:
             text = subprocess.run([nvdisasm, "-c", cubin], capture_output=True, text=True, check=True).stdout

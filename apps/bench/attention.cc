@@ -26,9 +26,9 @@ std::string CaseName(const char* device, const bench::AttentionCase& t) {
                 t.n_kv_heads, t.head_dim, Name(t.kv_type), t.page_size);
 }
 
-class Cases {
+class AttentionCases {
  public:
-  Cases(const BenchDevices& devices, Suite* suite) : devices_(devices), suite_(suite) {}
+  AttentionCases(const BenchDevices& devices, Suite* suite) : devices_(devices), suite_(suite) {}
 
   void Add(const bench::AttentionCase& test) {
     if (devices_.cpu != nullptr) AddFor("cpu", *devices_.cpu, test, devices_.cpu_ceilings);
@@ -73,7 +73,7 @@ class Cases {
 };
 
 // The usual: one layer of a 7B (32 heads) and of an 8B (8 KV heads).
-void AddUsual(Cases& cases) {
+void AddUsual(AttentionCases& cases) {
   for (const int32_t n_kv_heads : {32, 8}) {
     bench::AttentionCase test;
     test.n_kv_heads = n_kv_heads;
@@ -91,7 +91,7 @@ void AddUsual(Cases& cases) {
   }
 }
 
-void AddAll(Cases& cases) {
+void AddAll(AttentionCases& cases) {
   AddUsual(cases);
   for (const int32_t n_kv_heads : {32, 16, 8, 4, 1}) {
     bench::AttentionCase test;
@@ -122,7 +122,7 @@ void AddAll(Cases& cases) {
 }
 
 // How far a GPU is ahead, case by case.
-std::string Remarks(const std::vector<BenchResult>& results) {
+std::string AttentionRemarks(const std::vector<BenchResult>& results) {
   std::string text;
   for (const BenchResult& cpu : results) {
     if (!cpu.ok() || !cpu.test->name.starts_with("cpu ")) continue;
@@ -136,12 +136,12 @@ std::string Remarks(const std::vector<BenchResult>& results) {
   return text;
 }
 
-struct Flags {
+struct AttentionFlags {
   BenchOptions bench;
   std::vector<int32_t> contexts;
 };
 
-Status Attention(const Flags& flags) {
+Status Attention(const AttentionFlags& flags) {
   const BenchOptions& options = flags.bench;
   ROCFORGE_ASSIGN_OR_RETURN(
       const BenchDevices devices,
@@ -150,7 +150,7 @@ Status Attention(const Flags& flags) {
   suite.name = "attention";
   suite.item = "tok/s";
   suite.machine = devices.Describe();
-  Cases cases(devices, &suite);
+  AttentionCases cases(devices, &suite);
   if (!flags.contexts.empty()) {
     for (const int32_t context : flags.contexts) {
       for (const int32_t tokens : {1, std::min(context, 512)})
@@ -161,14 +161,14 @@ Status Attention(const Flags& flags) {
   } else {
     AddUsual(cases);
   }
-  suite.remarks = Remarks;
+  suite.remarks = AttentionRemarks;
   return RunSuite(std::move(suite), options);
 }
 
 }  // namespace
 
 void RegisterBenchAttention(Command bench, std::function<Status()>* run) {
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<AttentionFlags>();
   Command command = bench.AddSubcommand(
       "attention",
       "Attention of one layer: prompts and single tokens, by context, heads and cache");

@@ -64,7 +64,7 @@ double Distance(const BenchResult& r) {
 }
 
 // Which type is the slowest for its bytes, and what the GPU is ahead by.
-std::string Remarks(const std::vector<BenchResult>& results) {
+std::string DequantRemarks(const std::vector<BenchResult>& results) {
   std::string text;
   for (const char* device : {"cpu", "gpu"}) {
     const BenchResult* slowest = nullptr;
@@ -114,7 +114,7 @@ Status Dequant(const BenchOptions& options) {
   suite.before = [](const BenchResult& a, const BenchResult& b) {
     return Distance(a) < Distance(b);
   };
-  suite.remarks = Remarks;
+  suite.remarks = DequantRemarks;
   return RunSuite(std::move(suite), options);
 }
 

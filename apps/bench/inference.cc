@@ -32,7 +32,7 @@ using engine::LogitsWanted;
 using engine::SequenceId;
 using engine::StepItem;
 
-struct Flags {
+struct InferenceFlags {
   EngineFlags engine;
   BenchOptions bench;
   std::string synthetic;
@@ -203,7 +203,7 @@ class Runner final : public bench::PreparedOp, public Detailed {
   std::vector<double> tokenise_, prefill_, choose_;
 };
 
-std::vector<Test> Tests(const Flags& flags) {
+std::vector<Test> Tests(const InferenceFlags& flags) {
   const bool full = flags.bench.full;
   const auto or_default = [](const std::vector<int32_t>& given, const std::vector<int32_t>& usual) {
     return given.empty() ? usual : given;
@@ -284,7 +284,7 @@ void AddTests(const std::vector<Test>& tests, Loaded& loaded, Suite* suite) {
 }
 
 // The rows that llama-bench prints, and where the first token's time went.
-std::string Remarks(const Engine& engine, const std::vector<BenchResult>& results) {
+std::string InferenceRemarks(const Engine& engine, const std::vector<BenchResult>& results) {
   std::string text;
   for (const BenchResult& r : results) {
     if (!r.ok() || !r.details.contains("tokenise_seconds")) continue;
@@ -315,7 +315,7 @@ std::string Remarks(const Engine& engine, const std::vector<BenchResult>& result
   return any ? text + "\n" + table.ToString() : text;
 }
 
-Status Load(const Flags& flags, const std::string& path, const std::vector<Test>& tests,
+Status Load(const InferenceFlags& flags, const std::string& path, const std::vector<Test>& tests,
             Loaded* loaded) {
   EngineFlags named = flags.engine;
   named.model = path;
@@ -349,7 +349,7 @@ void FillMachine(const Engine& engine, Suite* suite) {
                           EscapeForTerminal(engine.device_description(), 100));
 }
 
-Status Inference(const Flags& flags) {
+Status Inference(const InferenceFlags& flags) {
   const std::vector<Test> tests = Tests(flags);
   if (tests.empty())
     return InvalidArgument("there is nothing to measure: give --pp, --tg or --ttft");
@@ -378,7 +378,7 @@ Status Inference(const Flags& flags) {
     suite.machine.hardware.emplace_back("model", "random weights, " + model.synthetic);
   }
   suite.remarks = [&loaded](const std::vector<BenchResult>& results) {
-    return Remarks(*loaded.engine, results);
+    return InferenceRemarks(*loaded.engine, results);
   };
   return RunSuite(std::move(suite), flags.bench);
 }
@@ -393,7 +393,7 @@ void AddCounts(Command command, const char* name, std::vector<int32_t>* values, 
 void RegisterBenchInference(Command bench, std::function<Status()>* run) {
   Command command =
       bench.AddSubcommand("inference", "Tokens per second of a model, prompt and text");
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<InferenceFlags>();
   flags->bench.min_time_s = 0;
   flags->bench.warmup = 1;
   AddEngineFlags(command, &flags->engine);

@@ -49,7 +49,7 @@ std::string LoadText() {
   return getloadavg(load, 1) == 1 ? Format("{:.1f}", load[0]) : "unknown";
 }
 
-std::string TimeText() {
+std::string NowText() {
   const std::time_t now = std::time(nullptr);
   std::tm utc = {};
   gmtime_r(&now, &utc);
@@ -118,7 +118,7 @@ Machine DescribeMachine(int threads, const std::string& isa, const gpu::Device* 
   m.context.emplace_back("build", BuildText());
   m.context.emplace_back("version", Version());
   m.context.emplace_back("commit", Commit());
-  m.context.emplace_back("time", TimeText());
+  m.context.emplace_back("time", NowText());
   return m;
 }
 

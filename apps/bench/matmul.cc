@@ -25,7 +25,7 @@ struct ShapeNK {
   int64_t cols = 0;
 };
 
-struct Flags {
+struct MatmulFlags {
   BenchOptions bench;
   std::string model;
   std::vector<std::string> types;
@@ -56,7 +56,7 @@ Result<ShapeNK> ParseShape(const std::string& text) {
   return shape;
 }
 
-Result<std::vector<DType>> Types(const Flags& flags) {
+Result<std::vector<DType>> Types(const MatmulFlags& flags) {
   std::vector<DType> types;
   for (const std::string& name : flags.types) {
     ROCFORGE_ASSIGN_OR_RETURN(const DType type, ParseDType(name));
@@ -72,7 +72,7 @@ Result<std::vector<DType>> Types(const Flags& flags) {
   return types;
 }
 
-Result<std::vector<ShapeNK>> Shapes(const Flags& flags) {
+Result<std::vector<ShapeNK>> Shapes(const MatmulFlags& flags) {
   std::vector<ShapeNK> shapes;
   for (const std::string& text : flags.shapes) {
     ROCFORGE_ASSIGN_OR_RETURN(const ShapeNK shape, ParseShape(text));
@@ -83,7 +83,7 @@ Result<std::vector<ShapeNK>> Shapes(const Flags& flags) {
   return std::vector<ShapeNK>{{4096, 4096}};
 }
 
-std::vector<int64_t> Batches(const Flags& flags) {
+std::vector<int64_t> Batches(const MatmulFlags& flags) {
   if (!flags.batches.empty()) return flags.batches;
   if (flags.bench.full) return std::vector<int64_t>(std::begin(kAllBatches), std::end(kAllBatches));
   return std::vector<int64_t>(std::begin(kUsualBatches), std::end(kUsualBatches));
@@ -95,9 +95,9 @@ bool Quantised(const bench::MatMulCase& test) {
 }
 
 // A case on each device that is open. `count`: how often a model's step has it.
-class Cases {
+class MatmulCases {
  public:
-  Cases(const BenchDevices& devices, Suite* suite) : devices_(devices), suite_(suite) {}
+  MatmulCases(const BenchDevices& devices, Suite* suite) : devices_(devices), suite_(suite) {}
 
   void Add(const std::string& name, const bench::MatMulCase& test, int count) {
     if (devices_.cpu != nullptr)
@@ -139,7 +139,7 @@ class Cases {
   Suite* suite_;
 };
 
-Status AddShapes(const Flags& flags, Cases& cases) {
+Status AddShapes(const MatmulFlags& flags, MatmulCases& cases) {
   ROCFORGE_ASSIGN_OR_RETURN(const std::vector<DType> types, Types(flags));
   ROCFORGE_ASSIGN_OR_RETURN(const std::vector<ShapeNK> shapes, Shapes(flags));
   for (const DType type : types) {
@@ -197,7 +197,7 @@ std::string ProductName(const graph::Node& node, const bench::MatMulCase& test) 
   return Format("{} {} {}x{}", EscapeForTerminal(name, 60), types, rows, test.cols);
 }
 
-Status AddModelProducts(const Flags& flags, const std::string& path, Cases& cases) {
+Status AddModelProducts(const MatmulFlags& flags, const std::string& path, MatmulCases& cases) {
   ROCFORGE_ASSIGN_OR_RETURN(const gguf::File file, gguf::File::Open(path));
   Result<model::Model> model = model::BuildModel(file, 0);
   if (!model.ok()) return model.status().WithContext(EscapeForTerminal(path));
@@ -245,7 +245,7 @@ std::string ModelRemarks(const std::vector<BenchResult>& results) {
   return text;
 }
 
-Status MatMul(const Flags& flags) {
+Status MatMul(const MatmulFlags& flags) {
   const BenchOptions& options = flags.bench;
   if (!flags.model.empty() && (!flags.types.empty() || !flags.shapes.empty()))
     return InvalidArgument("--types and --shapes do not go with --model, which has its own");
@@ -256,7 +256,7 @@ Status MatMul(const Flags& flags) {
   suite.name = "matmul";
   suite.item = "tok/s";
   suite.machine = devices.Describe();
-  Cases cases(devices, &suite);
+  MatmulCases cases(devices, &suite);
   if (flags.model.empty()) {
     ROCFORGE_RETURN_IF_ERROR(AddShapes(flags, cases));
   } else {
@@ -271,7 +271,7 @@ Status MatMul(const Flags& flags) {
 }  // namespace
 
 void RegisterBenchMatMul(Command bench, std::function<Status()>* run) {
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<MatmulFlags>();
   Command command =
       bench.AddSubcommand("matmul", "Matrix products of every weight type, or those of a model");
   AddBenchFlags(command, &flags->bench,

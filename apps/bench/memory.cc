@@ -31,7 +31,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using KvLayers = std::vector<graph::KvSpec>;
 
-struct Flags {
+struct MemoryFlags {
   BenchOptions bench;
   std::string model;
 };
@@ -188,9 +188,9 @@ class ChurnTime final : public bench::PreparedOp {
   int32_t page_size_;
 };
 
-class Cases {
+class MemoryCases {
  public:
-  explicit Cases(Suite* suite) : suite_(suite) {}
+  explicit MemoryCases(Suite* suite) : suite_(suite) {}
 
   // Nothing counted as 0 is a case: a baseline could not hold its ratio.
   void Exact(const std::string& name, double value, const char* unit) {
@@ -215,7 +215,7 @@ int64_t BytesPerToken(const KvLayers& layers, DType type) {
   return engine::KvBytes(layers, type, 1, kPageSize) / kPageSize;
 }
 
-void AddCache(const std::string& name, const KvLayers& layers, Cases& cases) {
+void AddCache(const std::string& name, const KvLayers& layers, MemoryCases& cases) {
   for (const DType type : {DType::kF16, DType::kF32, DType::kQ8_0}) {
     cases.Exact(Format("{} kv {} a token", name, Name(type)),
                 static_cast<double>(BytesPerToken(layers, type)), "bytes");
@@ -236,7 +236,7 @@ void AddCache(const std::string& name, const KvLayers& layers, Cases& cases) {
 }
 
 // Of sequences whose lengths are spread evenly up to the context.
-void AddPages(Cases& cases) {
+void AddPages(MemoryCases& cases) {
   for (const int32_t context : kContexts) {
     double reserved = 0;
     for (const int32_t page_size : kPageSizes) {
@@ -255,7 +255,7 @@ void AddPages(Cases& cases) {
   }
 }
 
-Status AddChurn(Cases& cases) {
+Status AddChurn(MemoryCases& cases) {
   for (const int32_t context : kContexts) {
     ROCFORGE_ASSIGN_OR_RETURN(const ChurnResult r, Churn(context, kPageSize).Run(2 * context));
     const std::string name = Format("churn up to {}", context);
@@ -292,7 +292,7 @@ Result<double> CpuScratch(const model::Model& model, const graph::Plan& plan) {
   return static_cast<double>(executor->scratch_bytes());
 }
 
-Status AddModelCases(const std::string& path, Cases& cases) {
+Status AddModelCases(const std::string& path, MemoryCases& cases) {
   ROCFORGE_ASSIGN_OR_RETURN(const gguf::File file, gguf::File::Open(path));
   Result<model::Model> model = model::BuildModel(file, 0);
   if (!model.ok()) return model.status().WithContext(EscapeForTerminal(path));
@@ -312,11 +312,11 @@ Status AddModelCases(const std::string& path, Cases& cases) {
   return {};
 }
 
-Status Memory(const Flags& flags) {
+Status Memory(const MemoryFlags& flags) {
   Suite suite;
   suite.name = "memory";
   suite.machine = DescribeMachine(1, "", nullptr);
-  Cases cases(&suite);
+  MemoryCases cases(&suite);
   ROCFORGE_ASSIGN_OR_RETURN(const BenchModel model, FindBenchModel(flags.model, "", false));
   if (model.path.empty()) {
     AddCache("7B", KvLayers(32, graph::KvSpec{32, 128, 128, 0}), cases);
@@ -333,7 +333,7 @@ Status Memory(const Flags& flags) {
 }  // namespace
 
 void RegisterBenchMemory(Command bench, std::function<Status()>* run) {
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<MemoryFlags>();
   Command command = bench.AddSubcommand(
       "memory", "Bytes of the KV cache, pages, weights and scratch, and what growing costs");
   AddBenchFlags(command, &flags->bench, nullptr);

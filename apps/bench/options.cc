@@ -11,13 +11,6 @@
 namespace rocforge::apps {
 namespace {
 
-std::string Lower(std::string_view text) {
-  std::string lower(text);
-  std::transform(lower.begin(), lower.end(), lower.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return lower;
-}
-
 std::string CheckNumber(const std::string& text, double least, double most) {
   char* end = nullptr;
   const double value = std::strtod(text.c_str(), &end);
@@ -91,8 +84,8 @@ void AddBenchFlags(Command command, BenchOptions* o, const char* devices) {
 }
 
 bool Selected(const BenchOptions& options, std::string_view name) {
-  const std::string lower = Lower(name);
-  std::istringstream words(Lower(options.filter));
+  const std::string lower = AsciiLowercase(name);
+  std::istringstream words(AsciiLowercase(options.filter));
   for (std::string word; words >> word;) {
     if (lower.find(word) == std::string::npos) return false;
   }

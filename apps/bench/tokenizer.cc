@@ -23,7 +23,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-struct Flags {
+struct TokenizerFlags {
   BenchOptions bench;
   std::vector<std::string> models;
   std::string file;
@@ -130,7 +130,7 @@ void AddCases(const std::string& model, const SharedTokenizer& tokenizer, const 
 }
 
 // Those that were named, else that of the environment, else all in the cache.
-Result<std::vector<std::string>> Paths(const Flags& flags) {
+Result<std::vector<std::string>> Paths(const TokenizerFlags& flags) {
   std::vector<std::string> paths;
   for (const std::string& name : flags.models) {
     ROCFORGE_ASSIGN_OR_RETURN(std::string path, ResolveModel(name));
@@ -144,7 +144,7 @@ Result<std::vector<std::string>> Paths(const Flags& flags) {
   return paths;
 }
 
-Status Tokenizer(const Flags& flags) {
+Status Tokenizer(const TokenizerFlags& flags) {
   ROCFORGE_ASSIGN_OR_RETURN(const std::vector<std::string> paths, Paths(flags));
   if (paths.empty()) {
     SaySkipped("tokenizer");
@@ -178,7 +178,7 @@ Status Tokenizer(const Flags& flags) {
 }  // namespace
 
 void RegisterBenchTokenizer(Command bench, std::function<Status()>* run) {
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<TokenizerFlags>();
   Command command =
       bench.AddSubcommand("tokenizer", "Text to tokens and back, by vocabulary and kind of text");
   AddBenchFlags(command, &flags->bench, nullptr);

@@ -74,7 +74,7 @@ int64_t Total(const std::vector<Row>& rows) {
   return sum;
 }
 
-std::string Ms(double ns) { return Format("{:.3f}", ns * 1e-6); }
+std::string NsAsMs(double ns) { return Format("{:.3f}", ns * 1e-6); }
 std::string Us(double ns) { return Format("{:.1f}", ns * 1e-3); }
 std::string Percent(double part, double whole) {
   return whole > 0 ? Format("{:.1f} %", 100 * part / whole) : std::string();
@@ -104,7 +104,7 @@ std::string RowsTable(const char* title, const std::vector<Row>& rows, size_t mo
     const double rate = ns > 0 ? bytes / ns : 0;  // GB/s
     const bool known = rate > 0 && ceilings != nullptr && ceilings->read_bytes_per_s > 0;
     table.AddRow({"  " + EscapeForTerminal(row.name, 60), OpOf(row.name), Format("{}", row.calls),
-                  Ms(ns), Percent(ns, total),
+                  NsAsMs(ns), Percent(ns, total),
                   bytes > 0 ? FormatBytes(static_cast<uint64_t>(bytes)) : "-",
                   rate > 0 ? Format("{:.1f}", rate) : "-",
                   known ? Percent(rate * 1e9, ceilings->read_bytes_per_s) : "-", Us(Mean(row)),
@@ -113,13 +113,13 @@ std::string RowsTable(const char* title, const std::vector<Row>& rows, size_t mo
   if (rest.calls > 0) {
     const auto ns = static_cast<double>(rest.total_ns);
     table.AddRow({Format("  {} others (--all)", rows.size() - most), "", Format("{}", rest.calls),
-                  Ms(ns), Percent(ns, total)});
+                  NsAsMs(ns), Percent(ns, total)});
   }
   if (gap_ns >= 0) {
     const auto ns = static_cast<double>(gap_ns);
-    table.AddRow({"  gap", "", "", Ms(ns), Percent(ns, total)});
+    table.AddRow({"  gap", "", "", NsAsMs(ns), Percent(ns, total)});
   }
-  table.AddRow({"  total", "", "", Ms(total)});
+  table.AddRow({"  total", "", "", NsAsMs(total)});
   return table.ToString() + "\n";
 }
 
@@ -155,7 +155,7 @@ std::string ToText(const ImportedProfile& p, const prof::Ceilings* ceilings, boo
           RowsTable("host calls", p.api, most, -1, nullptr) + CountersTable(p.kernels, most);
   if (p.span_ns > 0) {
     text += Format("a kernel ran for {} of {} ms; the rest is \"gap\"\n",
-                   Ms(static_cast<double>(p.busy_ns)), Ms(static_cast<double>(p.span_ns)));
+                   NsAsMs(static_cast<double>(p.busy_ns)), NsAsMs(static_cast<double>(p.span_ns)));
   }
   if (p.counter_times && Total(p.kernels) > 0)
     text += "times are those of a counter run, whose kernels ran one at a time\n";

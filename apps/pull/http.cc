@@ -63,11 +63,6 @@ Result<Curl> LoadCurl() {
   return c;
 }
 
-std::string Lowercase(std::string text) {
-  for (char& c : text) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-  return text;
-}
-
 std::string Trimmed(const std::string& text) {
   const size_t begin = text.find_first_not_of(" \t\r\n");
   if (begin == std::string::npos) return "";
@@ -105,7 +100,7 @@ size_t OnHeader(char* data, size_t size, size_t count, void* user) {
       std::from_chars(line.data() + space + 1, line.data() + line.size(), hop.response.status);
     }
   } else if (const size_t colon = line.find(':'); colon != std::string::npos) {
-    hop.response.headers[Lowercase(line.substr(0, colon))] = Trimmed(line.substr(colon + 1));
+    hop.response.headers[AsciiLowercase(line.substr(0, colon))] = Trimmed(line.substr(colon + 1));
   }
   return size * count;
 }
@@ -139,10 +134,10 @@ int64_t HttpResponse::ContentLength() const {
 std::string OriginOf(const std::string& url) {
   const size_t scheme_end = url.find("://");
   if (scheme_end == std::string::npos) return "";
-  const std::string scheme = Lowercase(url.substr(0, scheme_end));
+  const std::string scheme = AsciiLowercase(url.substr(0, scheme_end));
   if (scheme != "http" && scheme != "https") return "";
   const size_t begin = scheme_end + 3;
-  std::string host = Lowercase(url.substr(begin, url.find_first_of("/?#\\", begin) - begin));
+  std::string host = AsciiLowercase(url.substr(begin, url.find_first_of("/?#\\", begin) - begin));
   host = host.substr(host.rfind('@') == std::string::npos ? 0 : host.rfind('@') + 1);
   if (host.empty()) return "";
   const size_t colon = host.rfind(':');

@@ -12,11 +12,6 @@ namespace {
 
 constexpr size_t kShownChoices = 40;
 
-std::string Lowercase(std::string text) {
-  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return text;
-}
-
 std::string FileName(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
 bool IsNamePart(const std::string& text) {
@@ -30,7 +25,7 @@ bool IsNamePart(const std::string& text) {
 std::vector<std::string> ModelFiles(const std::vector<std::string>& files) {
   std::vector<std::string> models;
   for (const std::string& file : files) {
-    if (!Lowercase(file).ends_with(".gguf")) continue;
+    if (!AsciiLowercase(file).ends_with(".gguf")) continue;
     if (ParseSplitName(file).part > 1) continue;
     models.push_back(file);
   }
@@ -55,7 +50,7 @@ std::vector<std::string> Where(const std::vector<std::string>& files, Predicate 
 }
 
 bool IsProjector(const std::string& file) {
-  return Lowercase(FileName(file)).find("mmproj") != std::string::npos;
+  return AsciiLowercase(FileName(file)).find("mmproj") != std::string::npos;
 }
 
 }  // namespace
@@ -88,7 +83,7 @@ Result<std::string> ChooseFile(const HubName& name, const std::vector<std::strin
     left = Where(models, [](const std::string& f) { return !IsProjector(f); });
     if (left.size() > 1) {
       const auto preferred = Where(left, [](const std::string& f) {
-        return Lowercase(FileName(f)).find("q4_k_m") != std::string::npos;
+        return AsciiLowercase(FileName(f)).find("q4_k_m") != std::string::npos;
       });
       if (preferred.size() == 1) left = preferred;
     }
@@ -102,7 +97,7 @@ Result<std::string> ChooseFile(const HubName& name, const std::vector<std::strin
     }
     if (left.empty()) {
       left = Where(models, [&](const std::string& f) {
-        return Lowercase(FileName(f)).find(Lowercase(wanted)) != std::string::npos;
+        return AsciiLowercase(FileName(f)).find(AsciiLowercase(wanted)) != std::string::npos;
       });
     }
   }

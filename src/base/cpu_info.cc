@@ -12,6 +12,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/format.h"
 #include "base/thread_pool.h"
 
 namespace rocforge {
@@ -102,11 +103,6 @@ uint64_t SizeWithUnit(const std::string& text) {
   return value;
 }
 
-std::string Lowercase(std::string text) {
-  for (char& c : text) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-  return text;
-}
-
 // The same cache is listed by every CPU that shares it: the list of sharers tells them apart.
 std::vector<CacheInfo> ReadCaches(const std::vector<std::string>& cpus) {
   std::map<std::pair<int, std::string>, CacheInfo> caches;
@@ -114,7 +110,7 @@ std::vector<CacheInfo> ReadCaches(const std::vector<std::string>& cpus) {
   for (const std::string& cpu : cpus) {
     for (const std::string& index : Numbered(cpu + "/cache", "index")) {
       const int level = static_cast<int>(NumberIn(index + "/level", 0));
-      const std::pair<int, std::string> key = {level, Lowercase(FirstLine(index + "/type"))};
+      const std::pair<int, std::string> key = {level, AsciiLowercase(FirstLine(index + "/type"))};
       const std::string sharers = FirstLine(index + "/shared_cpu_list");
       if (level == 0 || !seen.insert({key, sharers}).second) continue;
       CacheInfo& cache = caches[key];

@@ -24,6 +24,9 @@ std::string FormatBytes(uint64_t bytes);
 // "1.2 s", "15 ms", "3 min 20 s": a duration for people.
 std::string FormatSeconds(double seconds);
 
+// A to Z in lower case; other bytes stay.
+std::string AsciiLowercase(std::string_view text);
+
 // Replaces bytes that are not printable UTF-8 text (controls, broken sequences) by escapes such as
 // \x1b, so that strings from files can be shown in a terminal. Cuts after max_bytes of input with
 // "...".

@@ -11,7 +11,7 @@
 namespace rocforge::engine {
 namespace {
 
-int64_t AlignUp(int64_t bytes) { return (bytes + 63) / 64 * 64; }
+int64_t AlignPlane(int64_t bytes) { return (bytes + 63) / 64 * 64; }
 
 int64_t PhysicalMemoryBytes() {
   return int64_t{::sysconf(_SC_PHYS_PAGES)} * ::sysconf(_SC_PAGE_SIZE);
@@ -24,8 +24,8 @@ struct LayerBytes {
 
 LayerBytes BytesOf(const graph::KvSpec& spec, DType type, int64_t n_pages, int64_t page_size) {
   const int64_t planes = n_pages * spec.n_kv_heads;
-  return {AlignUp(planes * op::KvPlaneBytes(type, page_size, spec.head_dim_k)),
-          AlignUp(planes * op::KvPlaneBytes(type, page_size, spec.head_dim_v))};
+  return {AlignPlane(planes * op::KvPlaneBytes(type, page_size, spec.head_dim_k)),
+          AlignPlane(planes * op::KvPlaneBytes(type, page_size, spec.head_dim_v))};
 }
 
 }  // namespace

@@ -1,13 +1,13 @@
 #include "exec/cpu_executor.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <limits>
 #include <new>
 #include <string>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/format.h"
 #include "kernels/op/check.h"
 
@@ -27,12 +27,6 @@ Result<AlignedBytes> Allocate(int64_t bytes, const char* what) {
                                     FormatBytes(static_cast<uint64_t>(bytes)), what));
   }
   return AlignedBytes(static_cast<std::byte*>(p));
-}
-
-int64_t NowNs() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(
-             std::chrono::steady_clock::now().time_since_epoch())
-      .count();
 }
 
 // A node with its operands resolved. Rows that follow the step are set anew each time; the rest
@@ -105,7 +99,7 @@ struct CpuExecutor::State {
   StepTimes times;
 
   op::Operand MakeOperand(graph::ValueId id, const CpuBinding& binding) const {
-    const graph::Value& value = plan->graph.values[static_cast<size_t>(id)];
+    const graph::Value& value = plan->graph.value(id);
     op::Operand operand;
     operand.desc = value.At(plan->limits.max_tokens, plan->limits.max_outputs);
     // Weights are read only by contract (call.h); one Operand type serves both.
@@ -136,7 +130,7 @@ Status CpuExecutor::State::Bind(const graph::Node& node, const CpuBinding& bindi
   for (const auto* list : {&node.in, &node.out}) {
     for (graph::ValueId id : *list) {
       bound.operands.push_back(MakeOperand(id, binding));
-      bound.rows.push_back(plan->graph.values[static_cast<size_t>(id)].rows);
+      bound.rows.push_back(plan->graph.value(id).rows);
     }
   }
   const std::span<const op::Operand> all(bound.operands);

@@ -1,10 +1,10 @@
 #include "exec/gpu_executor.h"
 
 #include <algorithm>
-#include <chrono>
 #include <limits>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/format.h"
 #include "base/log.h"
 #include "exec/gpu_result.h"
@@ -28,22 +28,7 @@ constexpr uint32_t kStampEnd = kStampBegin - 3;  // after the copy to the host
 constexpr uint32_t kOuterStamps = 2;             // begin and end: never in the graph
 constexpr uint32_t kOtherStamps = 2 + kOuterStamps;
 
-int64_t NowNs() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(
-             std::chrono::steady_clock::now().time_since_epoch())
-      .count();
-}
-
 void* AsPointer(DevicePtr p) { return reinterpret_cast<void*>(static_cast<uintptr_t>(p)); }
-
-gpu::RowCount ToRowCount(const graph::Rows& rows) {
-  using From = graph::RowUnit;
-  using To = gpu::RowCount::Unit;
-  return {rows.unit == From::kToken    ? To::kToken
-          : rows.unit == From::kOutput ? To::kOutput
-                                       : To::kConstant,
-          rows.count};
-}
 
 // A node with its operands at their device addresses. Rows follow the step where somebody looks.
 struct BoundNode {
@@ -61,13 +46,9 @@ struct BoundNode {
   bool idle() const { return !call.out.empty() && call.out[0].desc.rows == 0; }
 };
 
-const graph::Value& ValueOf(const graph::Plan& plan, graph::ValueId id) {
-  return plan.graph.values[static_cast<size_t>(id)];
-}
-
 GpuResult::Size ResultSize(const graph::Plan& plan, int32_t max_sequences) {
   const int64_t max_outputs = plan.limits.max_outputs;
-  return {ValueOf(plan, plan.graph.logits).cols, max_outputs,
+  return {plan.graph.value(plan.graph.logits).cols, max_outputs,
           std::min<int64_t>(max_outputs, max_sequences)};
 }
 
@@ -77,7 +58,7 @@ void MakeOperands(const graph::Plan& plan, const graph::Node& node, AddressOf ad
                   BoundNode& bound) {
   for (const auto* list : {&node.in, &node.out}) {
     for (const graph::ValueId id : *list) {
-      const graph::Value& value = ValueOf(plan, id);
+      const graph::Value& value = plan.graph.value(id);
       bound.operands.push_back(
           {value.At(plan.limits.max_tokens, plan.limits.max_outputs), AsPointer(address(id))});
       bound.rows.push_back(value.rows);
@@ -155,7 +136,7 @@ struct GpuExecutor::State {
   Wanted wanted = Wanted::kLogits;
 
   DevicePtr AddressOf(graph::ValueId id) const {
-    const graph::Value& value = ValueOf(*plan, id);
+    const graph::Value& value = plan->graph.value(id);
     if (value.is_weight()) return binding.weights[static_cast<size_t>(value.weight)];
     return arena.ptr() + static_cast<DevicePtr>(plan->offsets[static_cast<size_t>(id)]);
   }
@@ -225,7 +206,7 @@ Status GpuExecutor::State::BindAll() {
     ROCFORGE_RETURN_IF_ERROR(op::CheckCall(bound.call).WithContext(node.name));
     const graph::ValueId counted = node.out.empty() ? node.in[0] : node.out[0];
     Result<std::unique_ptr<gpu::BoundOp>> op =
-        gpu::Bind(bound.call, ToRowCount(ValueOf(*plan, counted).rows), context);
+        gpu::Bind(bound.call, ToRowCount(plan->graph.value(counted).rows), context);
     if (!op.ok()) return op.status().WithContext(node.name);
     bound.op = std::move(*op);
   }

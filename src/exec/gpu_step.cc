@@ -15,6 +15,15 @@ size_t Padded(int64_t n) { return (static_cast<size_t>(n) + 15) / 16 * 16; }
 
 }  // namespace
 
+gpu::RowCount ToRowCount(const graph::Rows& rows) {
+  using From = graph::RowUnit;
+  using To = gpu::RowCount::Unit;
+  return {rows.unit == From::kToken    ? To::kToken
+          : rows.unit == From::kOutput ? To::kOutput
+                                       : To::kConstant,
+          rows.count};
+}
+
 int32_t KvLengthBucket(int32_t length, int32_t limit) {
   constexpr uint32_t kLeast = 256;
   const auto n = static_cast<uint32_t>(std::max(length, 1));

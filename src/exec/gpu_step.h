@@ -51,6 +51,9 @@ class GpuStep {
   Offsets at_;
 };
 
+// The row count of a plan as launchers take it.
+gpu::RowCount ToRowCount(const graph::Rows& rows);
+
 // `length` rounded up to a multiple of an eighth of the power of two below it, at least of 256, at
 // most `limit`.
 int32_t KvLengthBucket(int32_t length, int32_t limit);

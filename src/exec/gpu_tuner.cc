@@ -18,7 +18,6 @@ namespace rocforge::exec {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-using gpu::BoundOp;
 using gpu::GemmUnit;
 using gpu::OpConfig;
 
@@ -28,19 +27,6 @@ constexpr double kSlowSeconds = 0.02;  // a pass this long is measured once
 constexpr double kSameKernel = 1e-3;   // tolerances, see the header
 constexpr double kOtherKernel = 0.05;
 constexpr double kOtherKernelFloat = 0.01;
-
-const graph::Value& ValueOf(const graph::Plan& plan, graph::ValueId id) {
-  return plan.graph.values[static_cast<size_t>(id)];
-}
-
-gpu::RowCount ToRowCount(const graph::Rows& rows) {
-  using From = graph::RowUnit;
-  using To = gpu::RowCount::Unit;
-  return {rows.unit == From::kToken    ? To::kToken
-          : rows.unit == From::kOutput ? To::kOutput
-                                       : To::kConstant,
-          rows.count};
-}
 
 gpu::DevicePtr Address(const void* pointer) {
   return static_cast<gpu::DevicePtr>(reinterpret_cast<uintptr_t>(pointer));
@@ -188,7 +174,7 @@ class Tuner {
     for (size_t i = 0; i < call.in.size() + call.out.size(); ++i) {
       const bool in = i < call.in.size();
       const size_t at = in ? i : i - call.in.size();
-      const graph::Value& value = ValueOf(plan_, in ? shape.in[at] : shape.out[at]);
+      const graph::Value& value = plan_.graph.value(in ? shape.in[at] : shape.out[at]);
       op::Operand operand = in ? call.in[at] : call.out[at];
       if (value.is_weight()) operand.data = other.in[at].data;
       operand.desc = value.At(plan_.limits.max_tokens, plan_.limits.max_outputs);
@@ -220,14 +206,14 @@ class Tuner {
     return variants;
   }
 
-  using Ops = std::vector<std::unique_ptr<BoundOp>>;
+  using Ops = std::vector<std::unique_ptr<gpu::BoundOp>>;
   Result<Ops> Bind(size_t node, const std::vector<std::unique_ptr<Variant>>& variants,
                    const TunedOp& tuned, const OpConfig& config) {
     gpu::Tuning tuning;
     tuning.Set(tuned.op, tuned.bucket, config);
     gpu::BindContext context = context_;
     context.tuning = config.is_default() ? nullptr : &tuning;
-    const gpu::RowCount rows = ToRowCount(ValueOf(plan_, plan_.graph.nodes[node].out[0]).rows);
+    const gpu::RowCount rows = ToRowCount(plan_.graph.value(plan_.graph.nodes[node].out[0]).rows);
     Ops ops;
     for (const auto& v : variants) {
       ROCFORGE_ASSIGN_OR_RETURN(auto bound, gpu::Bind(v->call, rows, context));
@@ -302,7 +288,7 @@ class Tuner {
   }
 
   // What one op makes of the inputs; outputs are as before it (ops may work in place).
-  Status Outcome(const BoundOp& bound, const op::Call& call, const std::vector<float>& before,
+  Status Outcome(const gpu::BoundOp& bound, const op::Call& call, const std::vector<float>& before,
                  std::vector<float>* after) const {
     ROCFORGE_RETURN_IF_ERROR(Upload(call, before));
     ROCFORGE_RETURN_IF_ERROR(bound.Enqueue(stream_, shape_));
@@ -381,7 +367,7 @@ class Tuner {
   bool stopped_ = false;
 };
 
-int64_t VocabularyOf(const graph::Plan& plan) { return ValueOf(plan, plan.graph.logits).cols; }
+int64_t VocabularyOf(const graph::Plan& plan) { return plan.graph.value(plan.graph.logits).cols; }
 
 int32_t PositionsOf(const GpuExecutor& executor, const graph::Plan& plan, int32_t stride) {
   for (size_t i = 0; i < plan.graph.nodes.size(); ++i) {

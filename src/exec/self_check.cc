@@ -43,7 +43,7 @@ bool IsQuantised(DType type) {
 // The type of an op's first matrix.
 DType MatrixType(const graph::Plan& plan, const graph::Node& node) {
   for (const graph::ValueId id : node.in) {
-    const graph::Value& value = plan.graph.values[static_cast<size_t>(id)];
+    const graph::Value& value = plan.graph.value(id);
     if (value.is_weight()) return value.dtype;
   }
   return DType::kF32;
@@ -113,7 +113,7 @@ class Checker {
     operands_.clear();
     for (size_t i = 0; i < call.in.size(); ++i) {
       op::Operand operand = call.in[i];
-      const graph::Value& value = input_.plan->graph.values[static_cast<size_t>(node.in[i])];
+      const graph::Value& value = input_.plan->graph.value(node.in[i]);
       if (value.is_weight()) {
         // Only read (call.h).
         operand.data = const_cast<std::byte*>(input_.weights[static_cast<size_t>(value.weight)]);
@@ -247,7 +247,7 @@ Status CheckGpuAgainstCpu(GpuExecutor& executor, const std::shared_ptr<const gpu
                           const SelfCheckInput& input) {
   constexpr int32_t kPrompt = 12;  // more tokens than the matrix-vector kernels take
   const graph::Graph& graph = input.plan->graph;
-  const int64_t n_vocab = graph.values[static_cast<size_t>(graph.logits)].cols;
+  const int64_t n_vocab = graph.value(graph.logits).cols;
   const int32_t page_size = input.kv_layers.empty() ? kPrompt + 1 : input.kv_layers[0].page_size;
   const auto count = static_cast<int32_t>(
       std::min<int64_t>({kPrompt, page_size - 1, input.plan->limits.max_tokens}));

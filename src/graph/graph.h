@@ -79,6 +79,8 @@ class Graph {
   std::vector<KvSpec> kv_layers;  // by layer
   ValueId logits = kNoValue;      // [O, n_vocab], the graph's result
 
+  const Value& value(ValueId id) const { return values[static_cast<size_t>(id)]; }
+
   // A weight matrix [rows, cols] (outer 1) or stack [outer, rows, cols], as a value.
   ValueId AddWeight(std::string tensor, int64_t row_begin, const op::TensorDesc& desc);
   // The same for a vector of n f32 values: desc is [1, n].

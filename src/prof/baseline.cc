@@ -20,7 +20,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr const char* kFormat = "rocforge-baseline";
-constexpr int kVersion = 1;
+constexpr int kBaselineVersion = 1;
 constexpr size_t kMostSamples = 256;
 constexpr double kSignificant = 0.01;
 constexpr double kCalm = 0.05;
@@ -107,9 +107,9 @@ Result<Baseline> Parse(const std::string& text, const std::string& shown) {
     return damaged("it is another kind of file");
   const auto version = json.find("version");
   if (version == json.end() || !version->is_number_integer()) return damaged("no version");
-  if (version->get<int64_t>() != kVersion) {
+  if (version->get<int64_t>() != kBaselineVersion) {
     return DataLoss(Format("{} is a baseline of version {}; this build reads version {}", shown,
-                           version->get<int64_t>(), kVersion));
+                           version->get<int64_t>(), kBaselineVersion));
   }
   Baseline baseline;
   if (!ReadText(json, "suite", &baseline.suite)) return damaged("no suite");
@@ -258,7 +258,7 @@ Status SaveBaseline(const Baseline& baseline, const std::string& path) {
   };
   // One line a case: small differences in version control.
   std::string text = Format("{{\"format\": {}, \"version\": {}, \"suite\": {},\n", dump(kFormat),
-                            kVersion, dump(baseline.suite));
+                            kBaselineVersion, dump(baseline.suite));
   text += Format(" \"hardware\": {},\n \"context\": {},\n \"results\": [",
                  dump(ToJson(baseline.hardware)), dump(ToJson(baseline.context)));
   const char* separator = "\n  ";

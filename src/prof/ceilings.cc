@@ -22,7 +22,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr const char* kFileName = "ceilings.json";
-constexpr int kVersion = 1;
+constexpr int kCeilingsVersion = 1;
 
 struct Field {
   const char* name;
@@ -124,7 +124,7 @@ std::vector<Ceilings> LoadAllCeilings(const std::string& folder) {
   text << file.rdbuf();
   const Json json = Json::parse(text.str(), nullptr, /*allow_exceptions=*/false);
   std::vector<Ceilings> all;
-  if (!json.is_object() || Number(json, "version") != kVersion) return all;
+  if (!json.is_object() || Number(json, "version") != kCeilingsVersion) return all;
   const auto entries = json.find("entries");
   if (entries == json.end() || !entries->is_array()) return all;
   for (const Json& entry : *entries) {
@@ -160,7 +160,7 @@ Status SaveCeilings(const std::string& folder, const Ceilings& ceilings) {
   if (ceilings.buffer_bytes > 0) kept->buffer_bytes = ceilings.buffer_bytes;
   if (ceilings.last_cache_bytes > 0) kept->last_cache_bytes = ceilings.last_cache_bytes;
   kept->measured_at = ceilings.measured_at.empty() ? Today() : ceilings.measured_at;
-  Json json = {{"version", kVersion}, {"entries", Json::array()}};
+  Json json = {{"version", kCeilingsVersion}, {"entries", Json::array()}};
   for (const Ceilings& c : all) json["entries"].push_back(ToJson(c));
   // Device names come from drivers and may be any bytes.
   return Replace(PathOf(folder),

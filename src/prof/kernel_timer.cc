@@ -1,21 +1,15 @@
 #include "prof/kernel_timer.h"
 
 #include <algorithm>
-#include <chrono>
 #include <map>
 #include <mutex>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/format.h"
 
 namespace rocforge::prof {
 namespace {
-
-int64_t NowNs() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(
-             std::chrono::steady_clock::now().time_since_epoch())
-      .count();
-}
 
 class SteadyClock final : public KernelClock {
  public:

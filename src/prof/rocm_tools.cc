@@ -279,13 +279,6 @@ RocmGuide RocprofSys(const std::string& command) {
   return guide;
 }
 
-std::string Lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return out;
-}
-
 }  // namespace
 
 const char* RocmToolName(RocmTool tool) {
@@ -328,9 +321,9 @@ Result<RocmTool> ParseRocmTool(std::string_view name) {
 }
 
 Result<CardFamily> ParseCardFamily(std::string_view name) {
-  const std::string lower = Lower(name);
+  const std::string lower = AsciiLowercase(name);
   for (const CardFamily card : kCardFamilies) {
-    if (lower == Lower(CardFamilyName(card))) return card;
+    if (lower == AsciiLowercase(CardFamilyName(card))) return card;
   }
   if (lower.starts_with("gfx103") || lower == "gfx10-3-generic") return CardFamily::kRdna2;
   if (lower.starts_with("gfx11")) return CardFamily::kRdna3;

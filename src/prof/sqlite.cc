@@ -61,9 +61,9 @@ Result<Library> LoadLibrary() {
   return lib;
 }
 
-class Row final : public SqliteRow {
+class StatementRow final : public SqliteRow {
  public:
-  Row(const Library& lib, Statement* statement) : lib_(lib), statement_(statement) {}
+  StatementRow(const Library& lib, Statement* statement) : lib_(lib), statement_(statement) {}
   std::string Text(int column) const override {
     const unsigned char* text = lib_.text(statement_, column);
     if (text == nullptr) return {};
@@ -89,7 +89,7 @@ class Opened final : public Sqlite {
                const std::function<Status(const SqliteRow&)>& visit) override {
     Statement* statement = nullptr;
     if (lib_.prepare(database_, sql.c_str(), -1, &statement, nullptr) != kOk) return Broken();
-    const Row row(lib_, statement);
+    const StatementRow row(lib_, statement);
     Status status;
     int code = lib_.step(statement);
     for (; code == kRow && status.ok(); code = status.ok() ? lib_.step(statement) : kDone)

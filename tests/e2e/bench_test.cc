@@ -21,11 +21,6 @@ const std::vector<std::string> kTinyMatMul = {"bench",   "matmul", "--device",  
                                               "--types", "F32",    "--shapes",   "32x32",
                                               "--batch", "1,2",    "--min-time", "0.02"};
 
-std::vector<std::string> With(std::vector<std::string> args, std::vector<std::string> more) {
-  args.insert(args.end(), more.begin(), more.end());
-  return args;
-}
-
 // Results of a run that must succeed and say that it is complete.
 json Results(const std::vector<std::string>& args) {
   const Finished f = RunRocforge(With(args, {"--json"}));
@@ -227,8 +222,7 @@ TEST(BenchTest, CtrlCLeavesAValidPartialResult) {
            std::vector<std::string>{"matmul", "--device", "sim32", "--shapes", "16x256", "--full"},
        }) {
     std::vector<std::string> args = With({"bench"}, suite);
-    PipedProcess process(
-        With(std::move(args), {"--min-time", "3", "--json", "--save-baseline", path}));
+    PipedProcess process(With(args, {"--min-time", "3", "--json", "--save-baseline", path}));
     std::this_thread::sleep_for(std::chrono::milliseconds(1500));
     process.Signal(SIGINT);
     const Finished f = process.Wait();

@@ -17,11 +17,6 @@ namespace {
 
 using nlohmann::json;
 
-std::vector<std::string> With(std::vector<std::string> args, const std::vector<std::string>& more) {
-  args.insert(args.end(), more.begin(), more.end());
-  return args;
-}
-
 json ParseOrFail(const std::string& text) {
   json parsed = json::parse(text, nullptr, false);
   EXPECT_FALSE(parsed.is_discarded()) << text.substr(0, 500);

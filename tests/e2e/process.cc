@@ -137,6 +137,11 @@ Finished RunRocforge(const std::vector<std::string>& args, const std::string& in
   return f;
 }
 
+std::vector<std::string> With(std::vector<std::string> args, const std::vector<std::string>& more) {
+  args.insert(args.end(), more.begin(), more.end());
+  return args;
+}
+
 PipedProcess::PipedProcess(const std::vector<std::string>& args) {
   Pipes p;
   pid_ = Start(args, &p);

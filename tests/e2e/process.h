@@ -20,6 +20,9 @@ struct Finished {
 // test and kills the process after 120 s.
 Finished RunRocforge(const std::vector<std::string>& args, const std::string& in = {});
 
+// `args` and `more` behind them.
+std::vector<std::string> With(std::vector<std::string> args, const std::vector<std::string>& more);
+
 // A process whose stdin is closed, with stdout and stderr in pipes, that can be signalled on its
 // way.
 class PipedProcess {

@@ -15,7 +15,7 @@ using ::rocforge::testing::ReadFileOrFail;
 using ::rocforge::testing::SourcePath;
 using ::rocforge::testing::TempDir;
 
-std::string Sample(const std::string& name) { return SourcePath("tests/prof/samples/" + name); }
+std::string SamplePath(const std::string& name) { return SourcePath("tests/prof/samples/" + name); }
 
 const ProfileRow* Find(const std::vector<ProfileRow>& rows, const std::string& name) {
   for (const ProfileRow& row : rows) {
@@ -55,7 +55,7 @@ void ExpectMatvec(const ImportedProfile& p) {
 }
 
 TEST(RocmImport, KernelTrace) {
-  const auto p = ImportRocmFile(Sample("kernel_trace.csv"));
+  const auto p = ImportRocmFile(SamplePath("kernel_trace.csv"));
   ASSERT_OK(p);
   ExpectMatvec(*p);
   EXPECT_EQ(p->kernels.front().name, "matvec_q4_k");
@@ -66,22 +66,22 @@ TEST(RocmImport, KernelTrace) {
 }
 
 TEST(RocmImport, CopiesCallsAndStatistics) {
-  const auto copies = ImportRocmFile(Sample("memory_copy_trace.csv"));
+  const auto copies = ImportRocmFile(SamplePath("memory_copy_trace.csv"));
   ASSERT_OK(copies);
   ASSERT_EQ(copies->copies.size(), 2u);
   EXPECT_EQ(copies->copies[0].name, "MEMORY_COPY_HOST_TO_DEVICE");
   EXPECT_EQ(copies->span_ns, 0);
-  const auto calls = ImportRocmFile(Sample("hip_api_trace.csv"));
+  const auto calls = ImportRocmFile(SamplePath("hip_api_trace.csv"));
   ASSERT_OK(calls);
   ASSERT_EQ(calls->api.size(), 2u);
   EXPECT_EQ(calls->api[1].calls, 2);
-  const auto stats = ImportRocmFile(Sample("kernel_stats.csv"));
+  const auto stats = ImportRocmFile(SamplePath("kernel_stats.csv"));
   ASSERT_OK(stats);
   ExpectMatvec(*stats);
 }
 
 TEST(RocmImport, CountersJoinATrace) {
-  const auto counters = ImportRocmFile(Sample("counter_collection.csv"));
+  const auto counters = ImportRocmFile(SamplePath("counter_collection.csv"));
   ASSERT_OK(counters);
   EXPECT_TRUE(counters->counter_times);
   const ProfileRow* row = Find(counters->kernels, "matvec_q4_k");
@@ -89,7 +89,7 @@ TEST(RocmImport, CountersJoinATrace) {
   EXPECT_EQ(row->calls, 2);
   EXPECT_EQ(row->total_ns, 0);
   EXPECT_DOUBLE_EQ(row->counters.at("FETCH_SIZE"), 8193);
-  const auto trace = ImportRocmFile(Sample("kernel_trace.csv"));
+  const auto trace = ImportRocmFile(SamplePath("kernel_trace.csv"));
   ASSERT_OK(trace);
   const ImportedProfile both = MergeProfiles(std::vector<ImportedProfile>{*counters, *trace});
   ExpectMatvec(both);
@@ -100,7 +100,7 @@ TEST(RocmImport, CountersJoinATrace) {
 }
 
 TEST(RocmImport, LegacyResults) {
-  const auto p = ImportRocmFile(Sample("results.csv"));
+  const auto p = ImportRocmFile(SamplePath("results.csv"));
   ASSERT_OK(p);
   ExpectMatvec(*p);
   const ProfileRow* row = Find(p->kernels, "matvec_q4_k");
@@ -110,14 +110,14 @@ TEST(RocmImport, LegacyResults) {
 }
 
 TEST(RocmImport, Json) {
-  const auto p = ImportRocmFile(Sample("rocprofv3.json"));
+  const auto p = ImportRocmFile(SamplePath("rocprofv3.json"));
   ASSERT_OK(p);
   ExpectMatvec(*p);
   EXPECT_DOUBLE_EQ(Find(p->kernels, "matvec_q4_k")->counters.at("FETCH_SIZE"), 8193);
   EXPECT_NE(Find(p->kernels, "norm_rms"), nullptr);
   EXPECT_NE(Find(p->api, "hipModuleLaunchKernel"), nullptr);
   EXPECT_NE(Find(p->copies, "MEMORY_COPY_HOST_TO_DEVICE"), nullptr);
-  const auto legacy = ImportRocmFile(Sample("legacy_trace.json"));
+  const auto legacy = ImportRocmFile(SamplePath("legacy_trace.json"));
   ASSERT_OK(legacy);
   ASSERT_EQ(legacy->kernels.size(), 1u);
   EXPECT_EQ(legacy->kernels[0].total_ns, 5000);
@@ -127,11 +127,11 @@ TEST(RocmImport, Json) {
 }
 
 TEST(RocmImport, Rocpd) {
-  if (Sqlite::Open(Sample("rocpd_rows.db")).status().code() == StatusCode::kUnsupported)
+  if (Sqlite::Open(SamplePath("rocpd_rows.db")).status().code() == StatusCode::kUnsupported)
     GTEST_SKIP() << "libsqlite3 is not installed";
   for (const char* name : {"rocpd_rows.db", "rocpd_stamps.db"}) {
     SCOPED_TRACE(name);
-    const auto p = ImportRocmFile(Sample(name));
+    const auto p = ImportRocmFile(SamplePath(name));
     ASSERT_OK(p);
     ExpectMatvec(*p);
     EXPECT_DOUBLE_EQ(Find(p->kernels, "matvec_q4_k")->counters.at("FETCH_SIZE"), 8193);
@@ -143,9 +143,9 @@ TEST(RocmImport, Rocpd) {
 
 // Every cut of a database is an error or a smaller profile, never a crash.
 TEST(RocmImport, CutRocpd) {
-  if (Sqlite::Open(Sample("rocpd_rows.db")).status().code() == StatusCode::kUnsupported)
+  if (Sqlite::Open(SamplePath("rocpd_rows.db")).status().code() == StatusCode::kUnsupported)
     GTEST_SKIP() << "libsqlite3 is not installed";
-  const std::string whole = ReadFileOrFail(Sample("rocpd_rows.db"));
+  const std::string whole = ReadFileOrFail(SamplePath("rocpd_rows.db"));
   TempDir dir;
   int errors = 0;
   for (size_t size = 100; size < whole.size(); size += 700) {
@@ -186,7 +186,7 @@ TEST(RocmImport, Refusals) {
 
 TEST(RocmImport, CutText) {
   for (const char* name : {"kernel_trace.csv", "counter_collection.csv", "rocprofv3.json"}) {
-    const std::string whole = ReadFileOrFail(Sample(name));
+    const std::string whole = ReadFileOrFail(SamplePath(name));
     for (size_t size = 0; size < whole.size(); size += 7) {
       const auto p = ImportRocmText(whole.substr(0, size));
       EXPECT_TRUE(p.ok() || !p.status().message().empty());

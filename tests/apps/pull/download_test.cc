@@ -14,6 +14,7 @@
 namespace rocforge::apps {
 namespace {
 
+using testing::HashOf;
 using testing::LocalServer;
 using testing::ServedRequest;
 using Connection = LocalServer::Connection;
@@ -23,12 +24,6 @@ std::string RandomBytes(size_t n, unsigned seed) {
   std::string text(n, '\0');
   for (char& c : text) c = static_cast<char>(gen());
   return text;
-}
-
-std::string HashOf(const std::string& text) {
-  Sha256 hash;
-  hash.Update(std::as_bytes(std::span(text.data(), text.size())));
-  return hash.Finish();
 }
 
 // The N of "Range: bytes=N-", or 0.

@@ -16,15 +16,10 @@
 namespace rocforge::apps {
 namespace {
 
+using testing::HashOf;
 using testing::LocalServer;
 using testing::ServedRequest;
 using Connection = LocalServer::Connection;
-
-std::string HashOf(const std::string& text) {
-  Sha256 hash;
-  hash.Update(std::as_bytes(std::span(text.data(), text.size())));
-  return hash.Finish();
-}
 
 // A repository "o/r" as the hub serves it, and a cache folder of its own.
 class HubPullTest : public ::testing::Test {

@@ -8,8 +8,11 @@
 #include <unistd.h>
 
 #include <cctype>
+#include <span>
 #include <sstream>
 #include <utility>
+
+#include "apps/pull/sha256.h"
 
 namespace rocforge::testing {
 namespace {
@@ -116,6 +119,12 @@ void LocalServer::Serve() {
     }
     ::close(fd);
   }
+}
+
+std::string HashOf(const std::string& text) {
+  apps::Sha256 hash;
+  hash.Update(std::as_bytes(std::span(text.data(), text.size())));
+  return hash.Finish();
 }
 
 }  // namespace rocforge::testing

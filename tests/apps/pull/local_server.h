@@ -60,4 +60,7 @@ class LocalServer {
   std::thread thread_;
 };
 
+// The SHA-256 of a file's content, in hex, as hubs name it.
+std::string HashOf(const std::string& text);
+
 }  // namespace rocforge::testing

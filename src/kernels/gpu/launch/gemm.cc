@@ -22,8 +22,6 @@ constexpr uint32_t kWideColumns = kGemmWideColumns;
 constexpr uint32_t kMagnitudeBlocks = 256;
 constexpr uint32_t kGroupThreads = 1024;
 
-int64_t RoundUp(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
-
 // The operands of a call.
 struct Product {
   Weight weight[kMaxGemmWeights];

@@ -78,8 +78,6 @@ const KernelName* FindKernelName(DType type) {
 
 bool IsFloat(DType type) { return !Info(type).quantised; }
 
-int64_t RoundUp(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
-
 DType TypeOf(const MatvecCall& p, int32_t i) {
   return p.call->in[p.first_weight + static_cast<size_t>(i)].desc.dtype;
 }
