@@ -17,11 +17,11 @@ Result<std::unique_ptr<BoundOp>> BindEmbedRows(const op::Call& call, const RowCo
   args.y = Out(call, 0);
   args.cols = static_cast<uint32_t>(table.cols);
   args.scale = std::get<op::EmbedRows>(*call.params).scale;
-  constexpr uint32_t kBlock = 64;
+  constexpr uint32_t kEmbedThreads = 64;
   return MakeBoundOp([=](const Stream& stream, const StepShape& shape) {
     const auto n_tokens = static_cast<uint32_t>(rows.At(shape));
     if (n_tokens == 0) return Status();
-    return stream.Launch(kernel, {CeilDiv(args.table.n_units, kBlock), n_tokens, kBlock, false},
+    return stream.Launch(kernel, {CeilDiv(args.table.n_units, kEmbedThreads), n_tokens, kEmbedThreads, false},
                          &args);
   });
 }
