@@ -54,7 +54,6 @@ Result<std::vector<MeasuredDevice>> MeasureDevices(const std::string& device, in
   ProgressBar bar("measuring");
   std::vector<MeasuredDevice> devices;
   for (const std::string& name : names) {
-    if (Interrupted()) return Cancelled("interrupted; what was measured so far is kept");
     MeasuredDevice& measured = devices.emplace_back();
     measured.name = name;
     Result<prof::Ceilings> ceilings = MeasureOne(name, n_threads, bar);
@@ -69,6 +68,7 @@ Result<std::vector<MeasuredDevice>> MeasureDevices(const std::string& device, in
     } else {
       measured.status = ceilings.status();
     }
+    if (Interrupted()) return Cancelled("interrupted; what was measured so far is kept");
   }
   return devices;
 }

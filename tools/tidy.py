@@ -4,7 +4,7 @@
 usage: tools/tidy.py [--build DIR] [--seconds N] [--jobs N] [FILE...]
 
 A file is checked again only if it, a header of ours that it includes, its compile command or .clang-tidy has
-changed; the memory is DIR/tidy-cache.json. No new file is begun after N seconds (0: no limit): the rest is named and
+changed; the memory is DIR/tidy-cache.json. Files of a unity build are checked together, as they are compiled. No new file is begun after N seconds (0: no limit): the rest is named and
 left to the next run. Files not yet remembered come in the order of their last change, newest first.
 Exit 0: nothing found; 1: findings; 77: clang-tidy 19 is not installed.
 """
@@ -47,7 +47,7 @@ def digest(path, memo={}):
 
 def key_of(entry, headers, version):
     parts = [version, digest(os.path.join(ROOT, ".clang-tidy")), entry["command"]]
-    parts += [path + digest(path) for path in sorted(set(headers + [entry["file"]])) if os.path.exists(path)]
+    parts += [path + digest(path) for path in sorted(set(headers + entry["sources"])) if os.path.exists(path)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
@@ -72,14 +72,23 @@ def without_repeats(text, shown):
     return "\n".join(kept)
 
 
+def sources_of(path):
+    """The sources that a compiler is given: those that a unity file of CMake includes, else the file itself."""
+    if "/Unity/unity_" not in path:
+        return [path]
+    with open(path, encoding="utf-8") as file:
+        return [os.path.realpath(name) for name in re.findall(r'#include "(.+)"', file.read())]
+
+
 def wanted_entries(build, files):
     with open(os.path.join(build, "compile_commands.json"), encoding="utf-8") as file:
         entries = json.load(file)
     wanted = {os.path.realpath(path) for path in files}
     for entry in entries:
         entry["file"] = os.path.realpath(os.path.join(entry["directory"], entry["file"]))
-        inside = os.path.relpath(entry["file"], ROOT).split(os.sep)[0] in ("src", "apps")
-        if entry["file"] in wanted or (not wanted and inside):
+        entry["sources"] = sources_of(entry["file"])
+        inside = any(os.path.relpath(source, ROOT).split(os.sep)[0] in ("src", "apps") for source in entry["sources"])
+        if wanted & set(entry["sources"]) or (not wanted and inside):
             yield entry
 
 
@@ -109,7 +118,7 @@ def main():
         key = key_of(entry, deps.get(entry["output"], []) if "output" in entry else [], version)
         if clean.get(entry["file"]) != key:
             todo.append((entry, key))
-    todo.sort(key=lambda item: -os.path.getmtime(item[0]["file"]))
+    todo.sort(key=lambda item: -max(map(os.path.getmtime, item[0]["sources"])))
 
     deadline = time.monotonic() + args.seconds if args.seconds > 0 else float("inf")
     findings = 0
@@ -134,7 +143,7 @@ def main():
     with open(cache_path + ".new", "w", encoding="utf-8") as file:
         json.dump(clean, file, indent=0)
     os.replace(cache_path + ".new", cache_path)
-    print(f"clang-tidy: {total} files, {len(todo) - len(skipped)} checked now, {findings} with findings, "
+    print(f"clang-tidy: {total} compilations, {len(todo) - len(skipped)} checked now, {findings} with findings, "
           f"{total - len(todo)} known clean" + (f", {len(skipped)} left for the next run" if skipped else ""))
     return 1 if findings else 0
 

@@ -11,6 +11,8 @@
 namespace rocforge::apps {
 namespace {
 
+using Json = nlohmann::ordered_json;
+
 constexpr size_t kShownOps = 12;
 
 std::string Ms(double seconds) {
@@ -247,7 +249,6 @@ std::string ToText(const Profile& p, const Summary& s, bool all) {
 }
 
 nlohmann::ordered_json ToJson(const Profile& p, const Summary& s) {
-  using Json = nlohmann::ordered_json;
   Json json = {{"model", p.model},
                {"device", p.device},
                {"kv_type", p.kv_type},

@@ -138,9 +138,9 @@ bool GpuWeights::WantsHostMemory(const gpu::Device& device) const {
          static_cast<uint64_t>(bytes_) <= ReadMemoryInfo().available_bytes;
 }
 
-Status GpuWeights::Allocate(const std::shared_ptr<const gpu::Device>& device) {
+Status GpuWeights::Allocate(const std::shared_ptr<const gpu::Device>& device, bool in_host_memory) {
   device_ = device;
-  if (WantsHostMemory(*device)) {
+  if (in_host_memory) {
     Result<gpu::PinnedBuffer> mapped = gpu::PinnedBuffer::AllocateMapped(device, bytes_);
     if (mapped.ok()) {
       mapped_ = std::move(*mapped);

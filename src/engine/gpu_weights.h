@@ -28,12 +28,14 @@ class GpuWeights {
 
   int64_t bytes() const { return bytes_; }
 
-  // Whether Allocate will ask for host memory: the GPU is integrated, and this machine has as much
-  // to give. Where an APU was assigned most of the memory at boot, the host may not.
+  // Whether they should lie in host memory: the GPU is integrated, and this machine has as much
+  // to give. Where an APU was assigned most of the memory at boot, the host may not. Free memory
+  // changes: ask once.
   bool WantsHostMemory(const gpu::Device& device) const;
 
-  // Device memory also where the driver refuses host memory. kResourceExhausted with the bytes.
-  Status Allocate(const std::shared_ptr<const gpu::Device>& device);
+  // In host memory where asked for, in device memory else and where the driver refuses that.
+  // kResourceExhausted with the bytes.
+  Status Allocate(const std::shared_ptr<const gpu::Device>& device, bool in_host_memory);
 
   // Valid after Allocate: the weights lie in the host's memory.
   bool in_host_memory() const { return mapped_.device_ptr() != 0; }

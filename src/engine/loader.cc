@@ -183,13 +183,12 @@ Status LoadOnCpu(Loaded& l, const EngineOptions& asked) {
   return {};
 }
 
-Status CheckMemory(const Loaded& l, const OpenedGpu& gpu, const GpuWeights& weights) {
+Status CheckMemory(const Loaded& l, const OpenedGpu& gpu, int64_t weight_bytes) {
   ROCFORGE_ASSIGN_OR_RETURN(
       const exec::GpuMemory work,
       exec::EstimateGpuMemory(*l.plan, *gpu.device, l.options.max_sequences, l.pages_per_sequence));
   GpuNeed need;
-  // What the driver calls free says nothing about memory of the host.
-  need.weights = weights.WantsHostMemory(*gpu.device) ? 0 : weights.bytes();
+  need.weights = weight_bytes;
   const auto kv_bytes = [&](DType type) {
     return KvBytes(l.plan->graph.kv_layers, type, l.n_pages, kPageSize);
   };
@@ -218,8 +217,10 @@ Status LoadOnGpu(Loaded& l, const DeviceRequest& request) {
   Result<GpuWeights> planned = GpuWeights::Plan(l.plan->graph, l.model.weights);
   if (!planned.ok()) return named(planned.status());
   GpuWeights weights = std::move(*planned);
-  ROCFORGE_RETURN_IF_ERROR(CheckMemory(l, gpu, weights));
-  ROCFORGE_RETURN_IF_ERROR(named(weights.Allocate(gpu.device)));
+  const bool in_host_memory = weights.WantsHostMemory(*gpu.device);
+  // What the driver calls free says nothing about memory of the host.
+  ROCFORGE_RETURN_IF_ERROR(CheckMemory(l, gpu, in_host_memory ? 0 : weights.bytes()));
+  ROCFORGE_RETURN_IF_ERROR(named(weights.Allocate(gpu.device, in_host_memory)));
   Result<KvMemory> kv = KvMemory::AllocateOnGpu(gpu.device, l.plan->graph.kv_layers,
                                                 l.options.kv_type, l.n_pages, kPageSize);
   if (!kv.ok()) return named(kv.status());

@@ -1,9 +1,11 @@
 // `rocforge profile` and `rocforge devices --measure` as a user meets them.
+#include <chrono>
 #include <csignal>
 #include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <thread>
 
 #include "tests/e2e/process.h"
 #include "tests/e2e/toy_file.h"
@@ -81,6 +83,16 @@ TEST(MeasureTest, TheSimulatorAndTheCpuHaveCeilings) {
   EXPECT_EQ(table.exit_code, 0);
   EXPECT_NE(table.out.find("memory read"), std::string::npos) << table.out;
   EXPECT_NE(table.out.find("node of a captured graph"), std::string::npos);
+}
+
+TEST(MeasureTest, CtrlCEndsItAndKeepsWhatWasMeasured) {
+  PipedProcess process({"devices", "--measure", "--device", "cpu"});
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));  // of about two seconds
+  process.Signal(SIGINT);
+  const Finished f = process.Wait();
+  EXPECT_EQ(f.exit_code, 130) << f.err;
+  EXPECT_NE(f.err.find("is kept"), std::string::npos) << f.err;
+  EXPECT_EQ(f.out, "");
 }
 
 TEST(MeasureTest, RefusesWhatIsNoDevice) {

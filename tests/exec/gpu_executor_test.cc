@@ -102,7 +102,7 @@ class Twins {
     modules_ = gpu::Modules::Load(device_).value();
     gpu_weights_ = engine::GpuWeights::Plan(plan_.graph, sources_).value();
     const gpu::DeviceCounters before = device_->counters();
-    ASSERT_OK(gpu_weights_.Allocate(device_));
+    ASSERT_OK(gpu_weights_.Allocate(device_, gpu_weights_.WantsHostMemory(*device_)));
     ASSERT_OK(gpu_weights_.UploadVectors(pool_));
     double progress = 0;
     ASSERT_OK(gpu_weights_.UploadMatrices(pool_, [&](double f) { progress = f; }));

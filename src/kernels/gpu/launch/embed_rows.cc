@@ -21,8 +21,9 @@ Result<std::unique_ptr<BoundOp>> BindEmbedRows(const op::Call& call, const RowCo
   return MakeBoundOp([=](const Stream& stream, const StepShape& shape) {
     const auto n_tokens = static_cast<uint32_t>(rows.At(shape));
     if (n_tokens == 0) return Status();
-    return stream.Launch(kernel, {CeilDiv(args.table.n_units, kEmbedThreads), n_tokens, kEmbedThreads, false},
-                         &args);
+    return stream.Launch(
+        kernel, {CeilDiv(args.table.n_units, kEmbedThreads), n_tokens, kEmbedThreads, false},
+        &args);
   });
 }
 
