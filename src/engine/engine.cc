@@ -183,13 +183,12 @@ Status Engine::Truncate(SequenceId sequence, int32_t length) {
   return {};
 }
 
-Status Engine::Step(std::span<const StepItem> items, exec::Wanted wanted,
-                    std::span<const exec::TokenDraw> draws) {
+Status Engine::Step(std::span<const StepItem> items, const exec::Choice& choice) {
   State& s = *state_;
   ROCFORGE_ASSIGN_OR_RETURN(const op::Step* const built, s.Build(items));
   const op::Step& step = *built;
   s.n_logits = 0;
-  Status status = s.loaded.executor->Run(step, wanted, draws);
+  Status status = s.loaded.executor->Run(step, choice);
   if (!status.ok()) {
     for (size_t i = 0; i < items.size(); ++i)
       s.sequences[static_cast<size_t>(items[i].sequence)]->Truncate(s.lengths_before[i]);
@@ -205,8 +204,7 @@ Status Engine::Step(std::span<const StepItem> items, exec::Wanted wanted,
 }
 
 Status Engine::Prefill(SequenceId sequence, std::span<const int32_t> tokens,
-                       const std::function<bool()>& cancelled, exec::Wanted wanted,
-                       std::span<const exec::TokenDraw> draws) {
+                       const std::function<bool()>& cancelled, const exec::Choice& choice) {
   if (tokens.empty()) return InvalidArgument("there are no tokens to feed");
   const auto chunk = static_cast<size_t>(options().max_batch_tokens);
   for (size_t begin = 0; begin < tokens.size(); begin += chunk) {
@@ -215,8 +213,7 @@ Status Engine::Prefill(SequenceId sequence, std::span<const int32_t> tokens,
     const bool last = begin + n == tokens.size();
     const StepItem item{sequence, tokens.subspan(begin, n),
                         last ? LogitsWanted::kLast : LogitsWanted::kNone};
-    ROCFORGE_RETURN_IF_ERROR(
-        Step({&item, 1}, wanted, last ? draws : std::span<const exec::TokenDraw>()));
+    ROCFORGE_RETURN_IF_ERROR(Step({&item, 1}, last ? choice : exec::Choice(choice.wanted)));
   }
   return {};
 }
@@ -239,12 +236,13 @@ Result<int32_t> Engine::best_token(int32_t row) const {
   return token == exec::kNoBestToken ? Result<int32_t>(BrokenLogits()) : Result<int32_t>(token);
 }
 
-Result<int32_t> Engine::drawn_token(int32_t row) const {
+Result<exec::DrawnToken> Engine::drawn_token(int32_t row) const {
   ROCFORGE_CHECK(row >= 0 && row < state_->n_logits);
-  const std::span<const int32_t> tokens = state_->loaded.executor->drawn_tokens();
+  const std::span<const exec::DrawnToken> tokens = state_->loaded.executor->drawn_tokens();
   ROCFORGE_CHECK(!tokens.empty());  // the step was run for something else
-  const int32_t token = tokens[static_cast<size_t>(row)];
-  return token == exec::kNoBestToken ? Result<int32_t>(BrokenLogits()) : Result<int32_t>(token);
+  const exec::DrawnToken& drawn = tokens[static_cast<size_t>(row)];
+  if (drawn.token == exec::kNoBestToken) return BrokenLogits();
+  return drawn;
 }
 
 Result<std::span<const exec::TopToken>> Engine::top_tokens(int32_t row) const {

@@ -113,16 +113,13 @@ class Engine {
   // Appends the items' tokens and computes the wanted logits. Items name distinct sequences;
   // together they have at most max_batch_tokens tokens (kInvalidArgument). kResourceExhausted when
   // a sequence would pass n_ctx or no page is free; kUnavailable if the device fails. After an
-  // error the sequences are as long as before. `wanted`: rows of logits, or only tokens chosen
-  // among them; `draws` are for exec::Wanted::kDrawnTokens, one a row.
-  Status Step(std::span<const StepItem> items, exec::Wanted wanted = exec::Wanted::kLogits,
-              std::span<const exec::TokenDraw> draws = {});
+  // error the sequences are as long as before. `choice`: rows of logits, or only tokens chosen
+  // among them.
+  Status Step(std::span<const StepItem> items, const exec::Choice& choice = {});
   // Step for one sequence in chunks of max_batch_tokens; logits only of the last token. `cancelled`
   // (may be null) is asked between chunks: kCancelled, with the chunks so far kept.
   Status Prefill(SequenceId sequence, std::span<const int32_t> tokens,
-                 const std::function<bool()>& cancelled,
-                 exec::Wanted wanted = exec::Wanted::kLogits,
-                 std::span<const exec::TokenDraw> draws = {});
+                 const std::function<bool()>& cancelled, const exec::Choice& choice = {});
 
   // Results of the last step, valid until the next: one row per token whose logits were wanted, in
   // order of items and tokens. logits() if the step was run for them, [n_vocab]; best_token() in
@@ -131,7 +128,7 @@ class Engine {
   std::span<const float> logits(int32_t row) const;
   Result<int32_t> best_token(int32_t row) const;
   // If the step was run for drawn tokens. kDataLoss as best_token.
-  Result<int32_t> drawn_token(int32_t row) const;
+  Result<exec::DrawnToken> drawn_token(int32_t row) const;
   // If the step was run for them: the tokens with the largest logits, by ascending token, at most
   // exec::kTopTokens. kDataLoss as best_token.
   Result<std::span<const exec::TopToken>> top_tokens(int32_t row) const;

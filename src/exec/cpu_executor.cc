@@ -92,7 +92,8 @@ struct CpuExecutor::State {
   op::Cost last_cost;
   int32_t n_outputs = 0;
   Wanted wanted = Wanted::kLogits;
-  std::vector<int32_t> best_tokens;  // or drawn ones; capacity for the largest step
+  std::vector<int32_t> best_tokens;  // capacity for the largest step
+  std::vector<DrawnToken> drawn_tokens;
   std::vector<TopToken> top_tokens;  // grows to the largest step that asked for them
   OpObserver observer;
   OpTiming timing = OpTiming::kOff;
@@ -120,8 +121,8 @@ struct CpuExecutor::State {
   Status Bind(const graph::Node& node, const CpuBinding& binding, BoundOp& bound);
   void SetRows(const op::Step& step);
   void RunOps();
-  void Choose(const op::Step& step, std::span<const TokenDraw> draws);
-  std::span<const float> AllLogits() const;
+  void Choose(const op::Step& step, const Choice& choice);
+  std::span<float> AllLogits() const;
 };
 
 Status CpuExecutor::State::Bind(const graph::Node& node, const CpuBinding& binding,
@@ -203,27 +204,29 @@ void CpuExecutor::State::RunOps() {
   }
 }
 
-void CpuExecutor::State::Choose(const op::Step& step, std::span<const TokenDraw> draws) {
+void CpuExecutor::State::Choose(const op::Step& step, const Choice& choice) {
   best_tokens.clear();
+  drawn_tokens.clear();
   top_tokens.clear();
   if (wanted == Wanted::kLogits) return;
-  const std::span<const float> all = AllLogits();
+  const std::span<float> all = AllLogits();
   const auto n_rows = static_cast<size_t>(step.n_outputs);
   const size_t n_vocab = n_rows == 0 ? 0 : all.size() / n_rows;
   if (wanted == Wanted::kTopTokens) top_tokens.resize(n_rows * kTopTokens);
   for (size_t row = 0; row < n_rows; ++row) {
-    const std::span<const float> logits = all.subspan(row * n_vocab, n_vocab);
+    const std::span<float> logits = all.subspan(row * n_vocab, n_vocab);
+    if (!choice.edits.empty()) EditLogits(choice.edits[row], logits);
     if (wanted == Wanted::kBestTokens) {
       best_tokens.push_back(BestToken(logits));
     } else if (wanted == Wanted::kDrawnTokens) {
-      best_tokens.push_back(DrawToken(logits, draws[row]));
+      drawn_tokens.push_back(DrawToken(logits, choice.draws[row]));
     } else {
       SelectTopTokens(logits, std::span(top_tokens).subspan(row * kTopTokens, kTopTokens));
     }
   }
 }
 
-Status CpuExecutor::Run(const op::Step& step, Wanted wanted, std::span<const TokenDraw> draws) {
+Status CpuExecutor::Run(const op::Step& step, const Choice& choice) {
   State& s = *state_;
   const graph::PlanLimits& limits = s.plan->limits;
   if (step.n_tokens < 1 || step.n_tokens > limits.max_tokens || step.n_outputs < 0 ||
@@ -232,29 +235,29 @@ Status CpuExecutor::Run(const op::Step& step, Wanted wanted, std::span<const Tok
         Format("a step of {} tokens and {} outputs does not fit the plan's {} and {}",
                step.n_tokens, step.n_outputs, limits.max_tokens, limits.max_outputs));
   }
-  ROCFORGE_RETURN_IF_ERROR(CheckDraws(step, wanted, draws));
+  ROCFORGE_RETURN_IF_ERROR(CheckChoice(step, choice));
   s.SetRows(step);
   s.last_cost = {};
   s.n_outputs = step.n_outputs;
-  s.wanted = wanted;
+  s.wanted = choice.wanted;
   if (s.timing == OpTiming::kOff) {
     s.RunOps();
-    s.Choose(step, draws);
+    s.Choose(step, choice);
     return {};
   }
   const int64_t begin_ns = NowNs();
   s.RunOps();
   const int64_t ops_end_ns = NowNs();
-  s.Choose(step, draws);
+  s.Choose(step, choice);
   s.times.wall_ns = NowNs() - begin_ns;
   s.times.ops_ns = ops_end_ns - begin_ns;
   s.times.choose_ns = s.times.wall_ns - s.times.ops_ns;
   return {};
 }
 
-std::span<const float> CpuExecutor::State::AllLogits() const {
+std::span<float> CpuExecutor::State::AllLogits() const {
   const auto id = static_cast<size_t>(plan->graph.logits);
-  const auto* data = reinterpret_cast<const float*>(arena.get() + plan->offsets[id]);
+  auto* data = reinterpret_cast<float*>(arena.get() + plan->offsets[id]);
   return {data, static_cast<size_t>(n_outputs * plan->graph.values[id].cols)};
 }
 
@@ -264,9 +267,7 @@ std::span<const float> CpuExecutor::logits() const {
 std::span<const int32_t> CpuExecutor::best_tokens() const {
   return state_->wanted == Wanted::kBestTokens ? state_->best_tokens : std::span<const int32_t>();
 }
-std::span<const int32_t> CpuExecutor::drawn_tokens() const {
-  return state_->wanted == Wanted::kDrawnTokens ? state_->best_tokens : std::span<const int32_t>();
-}
+std::span<const DrawnToken> CpuExecutor::drawn_tokens() const { return state_->drawn_tokens; }
 std::span<const TopToken> CpuExecutor::top_tokens() const { return state_->top_tokens; }
 
 op::Cost CpuExecutor::LastCost() const { return state_->last_cost; }

@@ -33,12 +33,12 @@ class CpuExecutor final : public Executor {
   ~CpuExecutor() override;
 
   using Executor::Run;
-  // Allocates nothing, unless tokens are to be drawn.
-  Status Run(const op::Step& step, Wanted wanted, std::span<const TokenDraw> draws) override;
+  // Allocates nothing, unless tokens are to be drawn. Edits are made in the logits' memory.
+  Status Run(const op::Step& step, const Choice& choice) override;
   std::span<const float> logits() const override;
   std::span<const int32_t> best_tokens() const override;
   std::span<const TopToken> top_tokens() const override;
-  std::span<const int32_t> drawn_tokens() const override;
+  std::span<const DrawnToken> drawn_tokens() const override;
   op::Cost LastCost() const override;
   StepCounters LastCounters() const override { return {}; }
   void SetObserver(OpObserver observer) override;

@@ -1,18 +1,30 @@
-// How a token of a row of logits is drawn where the logits are: on the device after the step.
+// How a token of a row of logits is chosen where the logits are: on the device after the step.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <initializer_list>
 #include <span>
 
 namespace rocforge::exec {
 
-enum class DrawStep : uint8_t { kEnd, kTopK, kTopP, kMinP, kTemperature };
+enum class DrawStep : uint8_t {
+  kEnd,
+  kTopK,
+  kTopP,
+  kMinP,
+  kTemperature,
+  kTopNSigma,  // no other cut before it
+  kTypical,
+  kXtc,       // no other cut after it
+  kMirostat,  // the last step and the only cut
+};
 
-// At most four, each kind at most once.
+// At most eight, each kind at most once.
 uint32_t PackDrawSteps(std::span<const DrawStep> steps);
 
-// Cuts and temperature as sample/sampler.h defines them, in any order. The token is the one in
+// Cuts and temperature as sample/sampler.h defines them, in any order that DrawStep allows; between
+// those that weigh (top-p, typical, XTC, mirostat) there is no temperature. The token is the one in
 // which `unit` of the remaining mass lies, by ascending token: the one that sample::Sampler draws
 // with that number, but for rounding. Uploaded as it is.
 struct TokenDraw {
@@ -22,11 +34,34 @@ struct TokenDraw {
   float min_p_log = 0;  // natural logarithm of min_p
   uint32_t top_k = 1;   // at least 1
   uint32_t steps = 0;   // PackDrawSteps: what is not in there does not act
+  float top_n_sigma = 1;
+  float typical_p = 1;       // [0, 1)
+  float xtc_threshold = 1;   // (0, 0.5]; the step says that it acts this time
+  float mirostat_least = 0;  // 2^-mu: what is less probable is cut, but for the best token
   uint32_t reserved = 0;
 };
 
-// By a sort, in double precision: what CPUs do, and what tests compare with. kNoBestToken as
-// BestToken (exec/executor.h). Takes memory.
-int32_t DrawToken(std::span<const float> logits, const TokenDraw& draw);
+struct DrawnToken {
+  int32_t token = -1;  // kNoBestToken (exec/executor.h) where there is none
+  float surprise = 0;  // in bits: -log2 of its probability among what was left
+};
+
+// By a sort, in double precision: what CPUs do, and what tests compare with. Takes memory.
+DrawnToken DrawToken(std::span<const float> logits, const TokenDraw& draw);
+
+// A change of one logit before a token is chosen, as sample::LogitEdit. Uploaded as it is.
+struct LogitEdit {
+  int32_t token = 0;
+  float divisor = 1;  // above 0: positive logits are divided by it, the others multiplied
+  double minus = 0;   // then subtracted; infinity bans the token
+};
+
+// Of one row: lists that are made one after the other, each of which names a token at most once.
+using RowEdits = std::array<std::span<const LogitEdit>, 3>;
+// In all lists of a row together.
+inline constexpr size_t kMostEdits = 4096;
+
+// As the device makes them.
+void EditLogits(const RowEdits& edits, std::span<float> logits);
 
 }  // namespace rocforge::exec

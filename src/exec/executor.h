@@ -29,6 +29,19 @@ enum class Wanted : uint8_t {
   kDrawnTokens,  // only one token of each row, drawn as TokenDraw says
 };
 
+// That and what it takes. What the spans name need live no longer than the step.
+struct Choice {
+  // NOLINTNEXTLINE(google-explicit-constructor): a Wanted says it all where nothing else is needed
+  Choice(Wanted w = Wanted::kLogits, std::span<const TokenDraw> d = {},
+         std::span<const RowEdits> e = {})
+      : wanted(w), draws(d), edits(e) {}
+
+  Wanted wanted;
+  std::span<const TokenDraw> draws;  // one for each row with kDrawnTokens, else none
+  // One for each row, or none. Made before tokens are chosen; not with kLogits.
+  std::span<const RowEdits> edits;
+};
+
 inline constexpr size_t kTopTokens = 64;
 struct TopToken {
   float logit = 0;
@@ -83,7 +96,7 @@ struct StepTimes {
   std::vector<OpTime> ops;
   int64_t ops_ns = 0;       // from the first op's begin to the last one's end
   int64_t upload_ns = 0;    // GPU: the step's arrays, and the way of the launch to the device
-  int64_t choose_ns = 0;    // best or top tokens
+  int64_t choose_ns = 0;    // edits of logits, and tokens chosen among them
   int64_t download_ns = 0;  // GPU: logits or tokens
   int64_t wall_ns = 0;
   int64_t stamp_ns = 0;    // GPU: what each op's stamp cost; not part of time_ns, but of ops_ns
@@ -93,8 +106,8 @@ struct StepTimes {
   int64_t host_ns() const { return wall_ns - ops_ns - upload_ns - choose_ns - download_ns; }
 };
 
-// kInvalidArgument if there is not one draw for each row where tokens are drawn, or any elsewhere.
-Status CheckDraws(const op::Step& step, Wanted wanted, std::span<const TokenDraw> draws);
+// kInvalidArgument if the choice is not one for the step's rows, or has too many edits.
+Status CheckChoice(const op::Step& step, const Choice& choice);
 
 // Not thread-safe: the thread of the step loop calls it.
 class Executor {
@@ -105,11 +118,10 @@ class Executor {
 
   // Runs one step to its end. kInvalidArgument if the step is larger than the plan's limits;
   // kUnavailable or kResourceExhausted, with the driver's words, if the device fails: what the step
-  // would have written is then undefined. `draws`: one for each row, with kDrawnTokens; that and
-  // kTopTokens are for at most as many rows as the executor has sequences.
-  virtual Status Run(const op::Step& step, Wanted wanted, std::span<const TokenDraw> draws) = 0;
-  Status Run(const op::Step& step, Wanted wanted) { return Run(step, wanted, {}); }
-  Status Run(const op::Step& step) { return Run(step, Wanted::kLogits, {}); }
+  // would have written is then undefined. kTopTokens, kDrawnTokens and edits are for at most as
+  // many rows as the executor has sequences.
+  virtual Status Run(const op::Step& step, const Choice& choice) = 0;
+  Status Run(const op::Step& step) { return Run(step, Choice()); }
 
   // Of the last step, valid until the next: logits [n_outputs, n_vocab] if they were wanted, else
   // empty.
@@ -120,7 +132,7 @@ class Executor {
   // last. Among equal logits the lower tokens are taken; -infinity is never.
   virtual std::span<const TopToken> top_tokens() const = 0;
   // [n_outputs] if those were wanted, else empty.
-  virtual std::span<const int32_t> drawn_tokens() const = 0;
+  virtual std::span<const DrawnToken> drawn_tokens() const = 0;
 
   // Compulsory bytes and operations of the last step, summed over all ops (op::CostOf).
   virtual op::Cost LastCost() const = 0;

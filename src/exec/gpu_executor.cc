@@ -98,12 +98,10 @@ Result<GpuMode> ParseGpuMode(std::string_view name) {
 
 Result<GpuMemory> EstimateGpuMemory(const graph::Plan& plan, const gpu::Device& device,
                                     int32_t max_sequences, int32_t page_table_stride) {
-  constexpr int64_t kInt = sizeof(int32_t);
   GpuMemory memory;
   memory.arena = plan.arena_bytes;
   memory.scratch = ScratchOf(plan, device);
-  memory.step = kInt * (4 * plan.limits.max_tokens + plan.limits.max_outputs +
-                        max_sequences * (int64_t{page_table_stride} + 10) + 9 * 16) +
+  memory.step = GpuStep::DeviceBytes(plan.limits, max_sequences, page_table_stride) +
                 GpuResult::DeviceBytes(ResultSize(plan, max_sequences));
   return memory;
 }
@@ -134,6 +132,7 @@ struct GpuExecutor::State {
   StepCounters last_counters;
   int32_t n_outputs = 0;
   Wanted wanted = Wanted::kLogits;
+  bool edited = false;  // the step has edits of logits
 
   DevicePtr AddressOf(graph::ValueId id) const {
     const graph::Value& value = plan->graph.value(id);
@@ -153,17 +152,13 @@ struct GpuExecutor::State {
   }
   Status Allocate();
   Status BindAll();
-  Status Begin(const op::Step& s, Wanted w, std::span<const TokenDraw> draws);
+  Status Begin(const op::Step& s, const Choice& choice);
   Status EnqueueAll(const gpu::StepShape& shape);
   Status EnqueueNode(size_t i, const gpu::StepShape& shape);
   bool observed() const { return observer || timing == OpTiming::kEvents; }
   bool stamped() const { return timing == OpTiming::kStamps; }
   Status Stamp(uint32_t id) const { return stamped() ? stamps.Enqueue(stream, id) : Status(); }
   int64_t StampsBetweenOps() const;
-  std::span<const int32_t> TokensIf(Wanted w) const {
-    if (wanted != w) return {};
-    return {result.tokens(), static_cast<size_t>(n_outputs)};
-  }
   int64_t Launched() const {
     const gpu::DeviceCounters c = binding.device->counters();
     return c.launches + c.captured_launches;
@@ -211,7 +206,7 @@ Status GpuExecutor::State::BindAll() {
     bound.op = std::move(*op);
   }
   return result.Create(ResultSize(*plan, binding.max_sequences), AddressOf(plan->graph.logits),
-                       step.draws(), stream, context);
+                       step.choice(), stream, context);
 }
 
 GpuExecutor::GpuExecutor(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -240,15 +235,16 @@ Result<std::unique_ptr<GpuExecutor>> GpuExecutor::Create(const graph::Plan& plan
 }
 
 // Copies the step and sets the operands' rows.
-Status GpuExecutor::State::Begin(const op::Step& s, Wanted w, std::span<const TokenDraw> draws) {
+Status GpuExecutor::State::Begin(const op::Step& s, const Choice& choice) {
   last_counters = {};
   n_outputs = 0;  // no results until the step has succeeded
-  wanted = w;
-  ROCFORGE_RETURN_IF_ERROR(result.Check(s, w, draws));
+  wanted = choice.wanted;
+  edited = !choice.edits.empty();
+  ROCFORGE_RETURN_IF_ERROR(result.Check(s, choice));
   // The step loop need not run in the thread that loaded.
   ROCFORGE_RETURN_IF_ERROR(binding.device->MakeCurrent());
   ROCFORGE_RETURN_IF_ERROR(Stamp(kStampBegin));
-  ROCFORGE_RETURN_IF_ERROR(step.Upload(s, draws, stream));
+  ROCFORGE_RETURN_IF_ERROR(step.Upload(s, choice, stream));
   for (BoundNode& node : nodes) node.SetRows(s);
   if (weights_ready) return {};
   // Weights may arrive after the executor was made, but not after its first step.
@@ -272,7 +268,7 @@ Status GpuExecutor::State::EnqueueAll(const gpu::StepShape& shape) {
     ROCFORGE_RETURN_IF_ERROR(EnqueueNode(i, shape));
     ROCFORGE_RETURN_IF_ERROR(Stamp(static_cast<uint32_t>(i)));
   }
-  ROCFORGE_RETURN_IF_ERROR(result.EnqueueChoice(wanted, stream, shape));
+  ROCFORGE_RETURN_IF_ERROR(result.EnqueueChoice(wanted, edited, stream, shape));
   return Stamp(kStampChosen);
 }
 
@@ -290,7 +286,7 @@ Status GpuExecutor::State::EnqueueObserved(const gpu::StepShape& shape) {
     if (!nodes[i].idle()) ROCFORGE_RETURN_IF_ERROR(EnqueueNode(i, shape));
   }
   ROCFORGE_RETURN_IF_ERROR(stream.Record(events[nodes.size()]));
-  return result.EnqueueChoice(wanted, stream, shape);
+  return result.EnqueueChoice(wanted, edited, stream, shape);
 }
 
 Status GpuExecutor::State::Capture(GraphCache::Entry& entry) {
@@ -310,7 +306,7 @@ Status GpuExecutor::State::Capture(GraphCache::Entry& entry) {
 
 Status GpuExecutor::State::EnqueueGraph(const gpu::StepShape& shape) {
   bool first = false;
-  GraphCache::Entry& entry = graphs.Find({shape, wanted, stamped()}, &first);
+  GraphCache::Entry& entry = graphs.Find({shape, wanted, edited, stamped()}, &first);
   if (first) return EnqueueAll(shape);
   if (!entry.captured) {
     const Status captured = Capture(entry);
@@ -412,12 +408,12 @@ Status GpuExecutor::State::Enqueue(const gpu::StepShape& shape, int32_t n_tokens
   return EnqueueGraph(shape);
 }
 
-Status GpuExecutor::Run(const op::Step& step, Wanted wanted, std::span<const TokenDraw> draws) {
+Status GpuExecutor::Run(const op::Step& step, const Choice& choice) {
   State& s = *state_;
   const gpu::DeviceCounters before = s.binding.device->counters();
   const int64_t begin_ns = s.timing == OpTiming::kOff ? 0 : NowNs();
   s.times.graph = false;
-  ROCFORGE_RETURN_IF_ERROR(s.Begin(step, wanted, draws));
+  ROCFORGE_RETURN_IF_ERROR(s.Begin(step, choice));
   const gpu::StepShape shape = s.step.ShapeOf(step, s.page_size);
   const bool events = s.observed();
   ROCFORGE_RETURN_IF_ERROR(s.Enqueue(shape, step.n_tokens));
@@ -445,7 +441,7 @@ Status GpuExecutor::Run(const op::Step& step, Wanted wanted, std::span<const Tok
 
 Status GpuExecutor::RunStepwise(const op::Step& step, const Visitor& visit) {
   State& s = *state_;
-  ROCFORGE_RETURN_IF_ERROR(s.Begin(step, Wanted::kLogits, {}));
+  ROCFORGE_RETURN_IF_ERROR(s.Begin(step, Choice()));
   ROCFORGE_RETURN_IF_ERROR(s.stream.Synchronize());
   const gpu::StepShape shape = s.step.ShapeOf(step, s.page_size);
   for (size_t i = 0; i < s.nodes.size(); ++i) {
@@ -472,10 +468,12 @@ std::span<const float> GpuExecutor::logits() const {
           static_cast<size_t>(state_->n_outputs * state_->result.n_vocab())};
 }
 std::span<const int32_t> GpuExecutor::best_tokens() const {
-  return state_->TokensIf(Wanted::kBestTokens);
+  if (state_->wanted != Wanted::kBestTokens) return {};
+  return {state_->result.tokens(), static_cast<size_t>(state_->n_outputs)};
 }
-std::span<const int32_t> GpuExecutor::drawn_tokens() const {
-  return state_->TokensIf(Wanted::kDrawnTokens);
+std::span<const DrawnToken> GpuExecutor::drawn_tokens() const {
+  if (state_->wanted != Wanted::kDrawnTokens) return {};
+  return {state_->result.drawn(), static_cast<size_t>(state_->n_outputs)};
 }
 
 std::span<const TopToken> GpuExecutor::top_tokens() const {

@@ -62,11 +62,11 @@ class GpuExecutor final : public Executor {
   using Executor::Run;
   // One copy to the device, the ops, one copy back, one synchronisation. Once the shapes have been
   // seen it allocates nothing, neither here nor in the driver.
-  Status Run(const op::Step& step, Wanted wanted, std::span<const TokenDraw> draws) override;
+  Status Run(const op::Step& step, const Choice& choice) override;
   std::span<const float> logits() const override;
   std::span<const int32_t> best_tokens() const override;
   std::span<const TopToken> top_tokens() const override;
-  std::span<const int32_t> drawn_tokens() const override;
+  std::span<const DrawnToken> drawn_tokens() const override;
   op::Cost LastCost() const override;
   StepCounters LastCounters() const override;
   void SetObserver(OpObserver observer) override;

@@ -8,6 +8,7 @@
 
 #include "device/gpu/device.h"
 #include "exec/executor.h"
+#include "exec/gpu_step.h"
 #include "kernels/gpu/launch/bound_op.h"
 #include "rocforge/status.h"
 
@@ -23,20 +24,22 @@ class GpuResult {
   // Device memory that it takes.
   static int64_t DeviceBytes(const Size& size);
 
-  // logits: where the ops write [n_outputs, n_vocab]; draws: of a step's rows, [max_chosen].
-  Status Create(const Size& size, gpu::DevicePtr logits, gpu::DevicePtr draws,
+  // logits: where the ops write [n_outputs, n_vocab]; choice: for max_chosen rows.
+  Status Create(const Size& size, gpu::DevicePtr logits, const DeviceChoice& choice,
                 const gpu::Stream& stream, const gpu::BindContext& context);
 
-  // kInvalidArgument if that cannot be chosen for so many rows, or the draws are not theirs.
-  Status Check(const op::Step& step, Wanted wanted, std::span<const TokenDraw> draws) const;
-  // After the ops.
-  Status EnqueueChoice(Wanted wanted, const gpu::Stream& stream, const gpu::StepShape& shape) const;
+  // As CheckChoice; also if that cannot be chosen for so many rows.
+  Status Check(const op::Step& step, const Choice& choice) const;
+  // After the ops. `edited`: the step has edits.
+  Status EnqueueChoice(Wanted wanted, bool edited, const gpu::Stream& stream,
+                       const gpu::StepShape& shape) const;
   // Of `rows` rows; they are there once the stream is synchronised.
   Status EnqueueDownload(Wanted wanted, int32_t rows, const gpu::Stream& stream);
 
   // In the host's memory.
   const float* logits() const { return Host<float>(host_logits_); }
-  const int32_t* tokens() const { return Host<int32_t>(host_tokens_); }  // best or drawn
+  const int32_t* tokens() const { return Host<int32_t>(host_tokens_); }  // best
+  const DrawnToken* drawn() const { return Host<DrawnToken>(host_drawn_); }
   const TopToken* top() const { return Host<TopToken>(host_top_); }
   int64_t n_vocab() const { return size_.n_vocab; }
 
@@ -48,9 +51,9 @@ class GpuResult {
 
   Size size_;
   gpu::DevicePtr device_logits_ = 0;
-  gpu::Buffer best_parts_, tokens_, choose_scratch_, top_;
-  gpu::PinnedBuffer host_logits_, host_tokens_, host_top_;
-  std::unique_ptr<gpu::BoundOp> find_best_, find_top_, draw_;
+  gpu::Buffer best_parts_, tokens_, drawn_, choose_scratch_, top_;
+  gpu::PinnedBuffer host_logits_, host_tokens_, host_drawn_, host_top_;
+  std::unique_ptr<gpu::BoundOp> edit_, find_best_, find_top_, draw_;
 };
 
 }  // namespace rocforge::exec

@@ -13,6 +13,7 @@ namespace rocforge::exec {
 struct GraphKey {
   gpu::StepShape shape;
   Wanted wanted = Wanted::kLogits;
+  bool edited = false;   // edits logits before it chooses
   bool stamped = false;  // has stamps between the ops
   bool operator==(const GraphKey&) const = default;
 };

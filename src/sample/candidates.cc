@@ -76,6 +76,14 @@ float* Candidates::Find(int32_t id) {
   return at != end && *at == id ? &logits_[static_cast<size_t>(at - ids_.begin())] : nullptr;
 }
 
+void Candidates::Apply(std::span<const LogitEdit> edits) {
+  have_weights_ = false;
+  for (const LogitEdit& edit : edits) {
+    float* logit = Find(edit.token);
+    if (logit != nullptr) *logit = Edited(*logit, edit);
+  }
+}
+
 void Candidates::NeedWeights() {
   if (have_weights_) return;
   max_ = MaxOf({logits_.data(), size_});
@@ -274,7 +282,7 @@ void Candidates::Xtc(float threshold) {
 }
 
 void Candidates::Temperature(float temperature) {
-  Touch();
+  have_weights_ = false;
   for (size_t i = 0; i < size_; ++i) logits_[i] = std::min(logits_[i] / temperature, kMaxFloat);
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "rocforge/status.h"
+#include "sample/edits.h"
 #include "sample/random.h"
 
 namespace rocforge::sample {
@@ -25,11 +26,8 @@ class Candidates {
 
   size_t size() const { return size_; }
   size_t capacity() const { return logits_.size(); }  // n_vocab
-  // The logit of token `id`, or null if it is no longer a candidate. Writing through it is allowed
-  // only between Touch() and the next sampler.
-  float* Find(int32_t id);
-  // Says that logits are about to change.
-  void Touch() { have_weights_ = false; }
+  // Edits of tokens that are no candidates are passed over.
+  void Apply(std::span<const LogitEdit> edits);
 
   // Each does what its SamplerKind says; the parameters are valid and not "off". All keep at least
   // one candidate if there was one, and drop those of -infinity.
@@ -63,6 +61,8 @@ class Candidates {
     bool Before(const Ranked& o) const { return key > o.key || (key == o.key && index < o.index); }
   };
 
+  // The logit of token `id`, or null if it is no longer a candidate.
+  float* Find(int32_t id);
   int32_t IdAt(size_t i) const { return dense_ ? static_cast<int32_t>(i) : ids_[i]; }
   void NeedWeights();
   // Moves candidate `from` to place `to` <= from.

@@ -104,24 +104,21 @@ void DryHistory::FindMatches() {
   }
 }
 
-void DryHistory::Apply(Candidates* candidates) {
+void DryHistory::AppendEdits(double scale, std::vector<LogitEdit>* edits) {
   if (ring_.empty()) return;
   FindMatches();
   // The longest match of each token first, and only that one counts.
   std::sort(matches_.begin(), matches_.end(), [](const Match& a, const Match& b) {
     return a.token != b.token ? a.token < b.token : a.length > b.length;
   });
-  constexpr double kLimit = std::numeric_limits<float>::max();
-  candidates->Touch();
   for (size_t i = 0; i < matches_.size(); ++i) {
     if (i > 0 && matches_[i].token == matches_[i - 1].token) continue;
-    float* logit = candidates->Find(matches_[i].token);
-    if (logit == nullptr || std::isinf(*logit)) continue;
     const double penalty =
         params_.multiplier *
         std::pow(static_cast<double>(params_.base), matches_[i].length - params_.allowed_length);
-    // A penalty, however large, does not ban: the last resort must stay possible.
-    *logit = static_cast<float>(std::max(*logit - penalty, -kLimit));
+    // Infinity would ban.
+    edits->push_back(
+        {matches_[i].token, 1, std::min(penalty * scale, std::numeric_limits<double>::max())});
   }
 }
 

@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-#include "sample/candidates.h"
+#include "sample/edits.h"
 
 namespace rocforge::sample {
 
@@ -56,7 +56,10 @@ class DryHistory {
 
   void Accept(int32_t token);
   void Clear();
-  void Apply(Candidates* candidates);
+  // Appends an edit for each token that would continue a repetition; the penalty times `scale`. No
+  // allocation if `edits` has room for most_edits().
+  void AppendEdits(double scale, std::vector<LogitEdit>* edits);
+  size_t most_edits() const { return ring_.size(); }
 
  private:
   struct Match {

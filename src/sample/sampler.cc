@@ -23,6 +23,23 @@ int64_t DryWindow(const SamplerParams& p, int64_t max_history) {
   return p.dry_last_n < 0 ? max_history : std::min<int64_t>(p.dry_last_n, max_history);
 }
 
+std::vector<LogitEdit> MergedBias(const SamplerParams& p) {
+  std::vector<LogitEdit> edits;
+  for (const auto& [token, bias] : p.logit_bias) edits.push_back({token, 1, -double{bias}});
+  std::stable_sort(edits.begin(), edits.end(),
+                   [](const LogitEdit& a, const LogitEdit& b) { return a.token < b.token; });
+  size_t n = 0;
+  for (const LogitEdit& edit : edits) {
+    if (n > 0 && edits[n - 1].token == edit.token) {
+      edits[n - 1].minus += edit.minus;
+    } else {
+      edits[n++] = edit;
+    }
+  }
+  edits.resize(n);
+  return edits;
+}
+
 }  // namespace
 
 Sampler::Sampler(const SamplerParams& params, int64_t n_vocab, int64_t max_history,
@@ -33,7 +50,14 @@ Sampler::Sampler(const SamplerParams& params, int64_t n_vocab, int64_t max_histo
       window_(n_vocab, PenaltyWindow(params)),
       dry_(n_vocab, DryWindow(params, max_history),
            {params.dry_multiplier, params.dry_base, params.dry_allowed_length}, dry_breakers),
-      candidates_(n_vocab) {}
+      edit_steps_(EditStepsOf(params)),
+      has_xtc_(Acts(SamplerKind::kXtc, params)),
+      bias_(MergedBias(params)),
+      candidates_(n_vocab) {
+  const int64_t window = PenaltyWindow(params);
+  const auto most = static_cast<size_t>(window < 0 ? n_vocab : std::min(window, n_vocab));
+  edits_.reserve(most + dry_.most_edits());
+}
 
 Result<Sampler> Sampler::Create(const SamplerParams& params, int64_t n_vocab, int64_t max_history,
                                 std::span<const int32_t> dry_breakers) {
@@ -61,29 +85,51 @@ void Sampler::Reset() {
 
 // Repetition penalty: Keskar et al. 2019 (CTRL), in the form that also lowers negative logits.
 // Presence and frequency penalty: the definition of OpenAI's API, over the whole window.
-void Sampler::Penalize() {
-  constexpr float kMax = std::numeric_limits<float>::max();
-  candidates_.Touch();
+void Sampler::AppendEdits(SamplerKind kind, double scale) {
+  if (kind == SamplerKind::kDry) return dry_.AppendEdits(scale, &edits_);
   for (const int32_t token : window_.distinct()) {
-    float* logit = candidates_.Find(token);
-    if (logit == nullptr || std::isinf(*logit)) continue;
-    float x =
-        *logit > 0 ? *logit / params_.repetition_penalty : *logit * params_.repetition_penalty;
-    x -= params_.presence_penalty;
-    x -= params_.frequency_penalty * static_cast<float>(window_.count(token));
-    *logit = std::clamp(x, -kMax, kMax);
+    const double minus =
+        params_.presence_penalty + double{params_.frequency_penalty} * window_.count(token);
+    edits_.push_back({token, params_.repetition_penalty, minus * scale});
   }
+}
+
+EditLists Sampler::NextEdits() {
+  edits_.clear();
+  size_t end[2] = {};
+  for (size_t i = 0; i < edit_steps_.size(); ++i) {
+    AppendEdits(edit_steps_[i].kind, edit_steps_[i].scale);
+    end[i] = edits_.size();
+  }
+  const std::span<const LogitEdit> all(edits_);
+  const size_t all_end = std::max(end[0], end[1]);
+  return {std::span<const LogitEdit>(bias_), all.first(end[0]),
+          all.subspan(end[0], all_end - end[0])};
+}
+
+DrawNumbers Sampler::NextDraw() {
+  DrawNumbers numbers;
+  if (has_xtc_) numbers.xtc = random_.NextUnit() < params_.xtc_probability;
+  numbers.unit = random_.NextUnit();
+  numbers.mirostat_mu = mu_;
+  return numbers;
+}
+
+void Sampler::Observe(double surprise) {
+  if (params_.mirostat == 0) return;
+  mu_ -= params_.mirostat_eta * static_cast<float>(surprise - params_.mirostat_tau);
 }
 
 void Sampler::RunKind(SamplerKind kind) {
   const SamplerParams& p = params_;
-  const bool greedy = p.temperature < kGreedyBelow;
+  const bool greedy = IsGreedy(p);
   const bool truncate = !greedy && p.mirostat == 0;
   switch (kind) {
     case SamplerKind::kPenalties:
-      return Penalize();
     case SamplerKind::kDry:
-      return dry_.Apply(&candidates_);
+      edits_.clear();
+      AppendEdits(kind, 1);
+      return candidates_.Apply(edits_);
     case SamplerKind::kTopNSigma:
       if (truncate && p.top_n_sigma > 0) candidates_.TopNSigma(p.top_n_sigma);
       return;
@@ -111,75 +157,22 @@ void Sampler::RunKind(SamplerKind kind) {
   }
 }
 
-namespace {
-
-// Whether a member of the chain changes nothing.
-bool IsIdle(SamplerKind kind, const SamplerParams& p) {
-  switch (kind) {
-    case SamplerKind::kPenalties:
-      return p.penalty_last_n == 0 || (p.repetition_penalty == 1.0f && p.presence_penalty == 0.0f &&
-                                       p.frequency_penalty == 0.0f);
-    case SamplerKind::kDry:
-      return p.dry_multiplier == 0.0f;
-    case SamplerKind::kTopNSigma:
-      return p.top_n_sigma <= 0;
-    case SamplerKind::kTopK:
-      return p.top_k <= 0;
-    case SamplerKind::kTypical:
-      return p.typical_p >= 1;
-    case SamplerKind::kTopP:
-      return p.top_p >= 1;
-    case SamplerKind::kMinP:
-      return p.min_p <= 0;
-    case SamplerKind::kXtc:
-      return p.xtc_probability <= 0 || p.xtc_threshold > 0.5f;
-    case SamplerKind::kTemperature:
-      return p.temperature == 1;
-  }
-  return false;
-}
-
-}  // namespace
-
-int32_t TokensNeeded(const SamplerParams& p) {
-  if (p.temperature < kGreedyBelow || p.mirostat != 0 || !p.logit_bias.empty()) return 0;
-  const auto first = std::find_if_not(p.order.begin(), p.order.end(),
-                                      [&](SamplerKind kind) { return IsIdle(kind, p); });
-  return first != p.order.end() && *first == SamplerKind::kTopK ? p.top_k : 0;
-}
-
-PlainChain PlainChainOf(const SamplerParams& p) {
-  PlainChain chain;
-  if (p.temperature < kGreedyBelow) chain.obstacle = "temperature 0";
-  if (p.mirostat != 0) chain.obstacle = "mirostat";
-  if (!p.logit_bias.empty()) chain.obstacle = "logit_bias";
-  for (const SamplerKind kind : p.order) {
-    if (IsIdle(kind, p)) continue;
-    const bool plain = kind == SamplerKind::kTopK || kind == SamplerKind::kTopP ||
-                       kind == SamplerKind::kMinP || kind == SamplerKind::kTemperature;
-    if (!plain && chain.obstacle.empty()) chain.obstacle = SamplerKindName(kind);
-    chain.kinds.push_back(kind);
-  }
-  return chain;
-}
+bool IsGreedy(const SamplerParams& p) { return p.temperature < kGreedyBelow; }
 
 Result<int32_t> Sampler::Sample(std::span<const float> logits) {
   ROCFORGE_RETURN_IF_ERROR(candidates_.Load(logits));
-  return Choose();
+  candidates_.Apply(bias_);
+  return Choose(0);
 }
 
 Result<int32_t> Sampler::SampleAmong(std::span<const int32_t> ids, std::span<const float> logits) {
   ROCFORGE_RETURN_IF_ERROR(candidates_.LoadSome(ids, logits));
-  return Choose();
+  return Choose(FirstCut(params_));
 }
 
-Result<int32_t> Sampler::Choose() {
-  for (const auto& [token, bias] : params_.logit_bias) {
-    float* logit = candidates_.Find(token);
-    *logit = std::min(*logit + bias, std::numeric_limits<float>::max());
-  }
-  for (const SamplerKind kind : params_.order) RunKind(kind);
-  if (params_.temperature < kGreedyBelow) return candidates_.TakeBest();
+Result<int32_t> Sampler::Choose(size_t first) {
+  for (size_t i = first; i < params_.order.size(); ++i) RunKind(params_.order[i]);
+  if (IsGreedy(params_)) return candidates_.TakeBest();
   if (params_.mirostat == 0) return candidates_.Draw(&random_, nullptr);
 
   // Mirostat 2.0 (Basu et al. 2021, algorithm 2). As in its authors' program, the observed surprise
@@ -187,8 +180,7 @@ Result<int32_t> Sampler::Choose() {
   candidates_.LimitSurprise(mu_);
   double probability = 0;
   ROCFORGE_ASSIGN_OR_RETURN(const int32_t token, candidates_.Draw(&random_, &probability));
-  const double error = -std::log2(probability) - params_.mirostat_tau;
-  mu_ -= params_.mirostat_eta * static_cast<float>(error);
+  Observe(-std::log2(probability));
   return token;
 }
 

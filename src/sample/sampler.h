@@ -12,6 +12,7 @@
 
 #include "rocforge/status.h"
 #include "sample/candidates.h"
+#include "sample/edits.h"
 #include "sample/history.h"
 #include "sample/random.h"
 
@@ -84,17 +85,42 @@ struct SamplerParams {
 // kInvalidArgument, naming the parameter, its value and what is allowed.
 Status Validate(const SamplerParams& params, int64_t n_vocab);
 
-// How many of the tokens with the largest logits decide everything: top_k, where nothing before it
-// in the chain changes or drops anything. 0: all tokens are needed.
+// Whether the best token is taken and cuts do not act.
+bool IsGreedy(const SamplerParams& params);
+// Whether the kind is in the order and changes anything. XTC may draw that it does not.
+bool Acts(SamplerKind kind, const SamplerParams& params);
+// Where in the order the first one acts that is neither penalties nor DRY; its size if none does.
+size_t FirstCut(const SamplerParams& params);
+
+// Penalties or DRY, where they act before any cut.
+struct EditStep {
+  SamplerKind kind;
+  // Logits are that much larger there than where the sampler acts, for a temperature before it.
+  double scale = 1;
+};
+std::vector<EditStep> EditStepsOf(const SamplerParams& params);
+
+// Whether there are such, or biases: what Sampler::NextEdits gives.
+bool EditsLogits(const SamplerParams& params);
+
+// How many of the tokens with the largest logits, after those edits, decide everything: top_k where
+// it comes next in the chain. 0: all tokens are needed.
 int32_t TokensNeeded(const SamplerParams& params);
 
-// What of a chain acts, in order, where that is only top-k, top-p, min-p and temperature: cuts of
-// one row of logits, which whoever holds the logits can make, and draw with Sampler::NextUnit.
-struct PlainChain {
+// What of a chain acts on logits after those edits, in order: cuts and temperature, which whoever
+// holds the logits can make, and draw with Sampler::NextDraw. Mirostat, if it is on, comes last.
+struct DeviceChain {
   std::vector<SamplerKind> kinds;
-  std::string obstacle;  // what else acts ("mirostat"); kinds is then of no use. Empty: nothing
+  std::string obstacle;  // what is in the way of that; kinds is then of no use. Empty: nothing
 };
-PlainChain PlainChainOf(const SamplerParams& params);
+DeviceChain DeviceChainOf(const SamplerParams& params);
+
+// What a draw that is made elsewhere takes from the sampler.
+struct DrawNumbers {
+  double unit = 0;         // where in the remaining mass; [0, 1)
+  bool xtc = false;        // XTC acts this time
+  double mirostat_mu = 0;  // tokens of a larger surprise, in bits, are cut
+};
 
 // Ids in [0, n_vocab) whose text contains one of `texts`. text_of(id) is called once for each.
 std::vector<int32_t> TokensContaining(std::span<const std::string> texts, int64_t n_vocab,
@@ -131,11 +157,18 @@ class Sampler {
   // its computation is broken), kFailedPrecondition if every token has -infinity.
   Result<int32_t> Sample(std::span<const float> logits);
   // The same, bit for bit, from the TokensNeeded(params()) tokens (or more) with the largest logits
-  // alone, by ascending id; among equal logits the lower ids.
+  // after NextEdits alone, by ascending id; among equal logits the lower ids. The edits are not
+  // made again.
   Result<int32_t> SampleAmong(std::span<const int32_t> ids, std::span<const float> logits);
 
-  // The number that the next draw would use, for a draw that is made elsewhere. [0, 1).
-  double NextUnit() { return random_.NextUnit(); }
+  // For a token that is chosen elsewhere, after all tokens so far have been accepted:
+  // what bias, penalties and DRY that act before the first cut do to the logits. Valid until the
+  // next call of NextEdits or Sample. No allocation.
+  EditLists NextEdits();
+  // The numbers that Sample would use, if the token is drawn.
+  DrawNumbers NextDraw();
+  // And after the draw, its surprise in bits among the tokens that were left: for mirostat.
+  void Observe(double surprise);
 
   // Valid until the next call of Sample.
   CandidateView candidates() const {
@@ -150,8 +183,9 @@ class Sampler {
  private:
   Sampler(const SamplerParams& params, int64_t n_vocab, int64_t max_history,
           std::span<const int32_t> dry_breakers);
-  Result<int32_t> Choose();
-  void Penalize();
+  // Runs the samplers of the order from this one on, and draws.
+  Result<int32_t> Choose(size_t first);
+  void AppendEdits(SamplerKind kind, double scale);
   void RunKind(SamplerKind kind);
 
   SamplerParams params_;
@@ -159,6 +193,10 @@ class Sampler {
   float mu_ = 0;  // mirostat: the surprise above which tokens are cut, in bits
   TokenWindow window_;
   DryHistory dry_;
+  std::vector<EditStep> edit_steps_;
+  bool has_xtc_;
+  std::vector<LogitEdit> bias_;   // each token once
+  std::vector<LogitEdit> edits_;  // of one token
   Candidates candidates_;
 };
 

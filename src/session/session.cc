@@ -1,15 +1,13 @@
 #include "session/session.h"
 
 #include <algorithm>
-#include <array>
 #include <chrono>
-#include <cmath>
 #include <limits>
 #include <utility>
 
 #include "base/format.h"
-#include "base/log.h"
 #include "session/stop_matcher.h"
+#include "session/token_choice.h"
 #include "text/detokenizer.h"
 
 namespace rocforge::session {
@@ -47,49 +45,6 @@ double GenerateStats::decode_tokens_per_second() const {
 }
 double GenerateStats::decode_bytes_per_second() const { return Rate(decode_bytes, decode_seconds); }
 
-namespace {
-
-// Whether Sampler::Sample would give the token with the largest logit as the model computed it.
-bool TakesBestToken(const sample::SamplerParams& p) {
-  constexpr float kGreedy = 1e-6f;  // as Sampler::Sample
-  return p.temperature < kGreedy && p.logit_bias.empty() && p.repetition_penalty == 1.0f &&
-         p.presence_penalty == 0.0f && p.frequency_penalty == 0.0f && p.dry_multiplier == 0.0f;
-}
-
-// What a GPU need send back of each row of logits. `params` has the model's suppressed tokens too.
-exec::Wanted WantedOf(const GenerateRequest& request, const sample::SamplerParams& params) {
-  if (request.logprobs > 0) return exec::Wanted::kLogits;
-  if (TakesBestToken(params)) return exec::Wanted::kBestTokens;
-  const int32_t needed = sample::TokensNeeded(params);
-  if (needed > 0 && static_cast<size_t>(needed) <= exec::kTopTokens)
-    return exec::Wanted::kTopTokens;
-  const std::string obstacle = sample::PlainChainOf(params).obstacle;
-  if (obstacle.empty()) return exec::Wanted::kDrawnTokens;
-  Log(LogLevel::kInfo, "all logits of each token come from the GPU to be sampled: {} acts",
-      obstacle);
-  return exec::Wanted::kLogits;
-}
-
-// For Wanted::kDrawnTokens; without the number.
-exec::TokenDraw DrawOf(const sample::SamplerParams& params) {
-  std::vector<exec::DrawStep> steps;
-  for (const sample::SamplerKind kind : sample::PlainChainOf(params).kinds) {
-    steps.push_back(kind == sample::SamplerKind::kTopK   ? exec::DrawStep::kTopK
-                    : kind == sample::SamplerKind::kTopP ? exec::DrawStep::kTopP
-                    : kind == sample::SamplerKind::kMinP ? exec::DrawStep::kMinP
-                                                         : exec::DrawStep::kTemperature);
-  }
-  exec::TokenDraw draw;
-  draw.temperature = params.temperature;
-  draw.top_p = params.top_p;
-  draw.min_p_log = std::log(params.min_p);
-  draw.top_k = static_cast<uint32_t>(std::max(params.top_k, 1));
-  draw.steps = exec::PackDrawSteps(steps);
-  return draw;
-}
-
-}  // namespace
-
 struct Session::Run {
   const GenerateRequest& request;
   const GenerateCallbacks& callbacks;
@@ -98,21 +53,15 @@ struct Session::Run {
   StopMatcher stops;
   Clock::time_point start;
   size_t n_keep = 0;
-  // What steps are run for: on a GPU the best token can be found there, which saves the way of the
-  // logits.
-  exec::Wanted wanted = exec::Wanted::kLogits;
-  exec::TokenDraw draw;  // with kDrawnTokens
+  TokenChoice choice;
   std::vector<sample::TokenLogProb> top;
   GenerateOutcome outcome;
 
   GenerateStats& stats() { return outcome.stats; }
-  // For a step whose last row gives the next token. A token that is forced costs no number, as
-  // where the sampler draws.
-  std::span<const exec::TokenDraw> NextDraw() {
-    if (wanted != exec::Wanted::kDrawnTokens) return {};
+  // For a step whose last row gives the next token.
+  exec::Choice NextChoice() {
     const auto next = static_cast<size_t>(outcome.stats.generated_tokens);
-    draw.unit = next < request.forced.size() ? 0.0 : sampler.NextUnit();
-    return {&draw, 1};
+    return choice.Next(&sampler, next < request.forced.size());
   }
   bool Cancelled() const { return callbacks.cancelled && callbacks.cancelled(); }
   // Text of the detokenizer, through the stop strings, to the user.
@@ -210,15 +159,15 @@ Result<GenerateOutcome> Session::Generate(const GenerateRequest& request,
   // After BOS or a turn's marker the answer begins a text; after words it goes on in one.
   const bool begins_text =
       request.own_text || tokenizer.type(request.prompt.back()) == text::TokenType::kControl;
+  TokenChoice choice(request, sampler.params(), model_->engine().on_gpu());
   Run run{.request = request,
           .callbacks = callbacks,
           .sampler = std::move(sampler),
           .detokenizer = text::Detokenizer(
               tokenizer, {.special = request.show_special, .strip_leading_space = begins_text}),
           .stops = std::move(stops),
-          .start = start};
-  if (model_->engine().on_gpu()) run.wanted = WantedOf(request, run.sampler.params());
-  if (run.wanted == exec::Wanted::kDrawnTokens) run.draw = DrawOf(run.sampler.params());
+          .start = start,
+          .choice = std::move(choice)};
   if (request.context_shift) {
     const size_t wanted =
         request.n_keep < 0 ? request.prompt.size() : static_cast<size_t>(request.n_keep);
@@ -268,7 +217,7 @@ Status Session::FeedPrompt(Run& run) {
   const Status status =
       run.request.logprobs > 0
           ? FeedAllLogits(run, rest, cancelled)
-          : model_->engine().Prefill(sequence_, rest, cancelled, run.wanted, run.NextDraw());
+          : model_->engine().Prefill(sequence_, rest, cancelled, run.NextChoice());
   run.stats().prompt_seconds = SecondsSince(start);
   return status;
 }
@@ -333,28 +282,7 @@ Status Session::Decode(Run& run) {
 Result<int32_t> Session::NextToken(Run& run) const {
   const auto i = static_cast<size_t>(run.stats().generated_tokens);
   if (i < run.request.forced.size()) return run.request.forced[i];
-  // The last row: a step with all logits has one for each of its tokens.
-  const engine::Engine& engine = model_->engine();
-  const int32_t row = engine.n_logits() - 1;
-  switch (run.wanted) {
-    case exec::Wanted::kLogits:
-      return run.sampler.Sample(engine.logits(row));
-    case exec::Wanted::kBestTokens:
-      return engine.best_token(row);
-    case exec::Wanted::kDrawnTokens:
-      return engine.drawn_token(row);
-    case exec::Wanted::kTopTokens:
-      break;
-  }
-  ROCFORGE_ASSIGN_OR_RETURN(const std::span<const exec::TopToken> top, engine.top_tokens(row));
-  std::array<int32_t, exec::kTopTokens> ids;
-  std::array<float, exec::kTopTokens> logits;
-  for (size_t t = 0; t < top.size(); ++t) {
-    ids[t] = top[t].token;
-    logits[t] = top[t].logit;
-  }
-  return run.sampler.SampleAmong(std::span(ids).first(top.size()),
-                                 std::span(logits).first(top.size()));
+  return run.choice.Token(model_->engine(), &run.sampler);
 }
 
 bool Session::EndsWith(Run& run, int32_t id) const {
@@ -382,7 +310,7 @@ bool Session::EndsWith(Run& run, int32_t id) const {
 Status Session::FeedToken(Run& run, int32_t id) {
   if (tokens_.size() == n_ctx()) ROCFORGE_RETURN_IF_ERROR(ShiftContext(run));
   const engine::StepItem item{sequence_, {&id, 1}, engine::LogitsWanted::kLast};
-  ROCFORGE_RETURN_IF_ERROR(model_->engine().Step({&item, 1}, run.wanted, run.NextDraw()));
+  ROCFORGE_RETURN_IF_ERROR(model_->engine().Step({&item, 1}, run.NextChoice()));
   run.stats().decode_counters += model_->engine().last_step();
   tokens_.push_back(id);
   if (run.request.logprobs > 0) ReportLogProbs(run, static_cast<int64_t>(tokens_.size()) - 1, 0);
@@ -398,10 +326,8 @@ Status Session::ShiftContext(Run& run) {
   ++run.stats().context_shifts;
   const std::span<const int32_t> tail = std::span<const int32_t>(tokens_).subspan(run.n_keep);
   if (tail.empty()) return {};
-  // Nobody looks at what this chooses: the step that follows does it again.
-  const exec::Wanted wanted =
-      run.wanted == exec::Wanted::kDrawnTokens ? exec::Wanted::kBestTokens : run.wanted;
-  return engine.Prefill(sequence_, tail, run.callbacks.cancelled, wanted);
+  // The step that follows gives the token.
+  return engine.Prefill(sequence_, tail, run.callbacks.cancelled, run.choice.Unused());
 }
 
 }  // namespace rocforge::session

@@ -21,7 +21,6 @@
 #include "exec/self_check.h"
 #include "kernels/gpu/port/sim/sim_driver.h"
 #include "kv/page_pool.h"
-#include "sample/sampler.h"
 #include "tests/graph/graph_test_util.h"
 #include "tests/kernels/gpu/test_device.h"
 #include "tests/testing.h"
@@ -327,8 +326,14 @@ TEST_P(GpuExecutorTest, TopTokensInsteadOfLogits) {
   t.Clear();
 }
 
+std::vector<int32_t> TokensOf(std::span<const DrawnToken> drawn) {
+  std::vector<int32_t> tokens;
+  for (const DrawnToken& d : drawn) tokens.push_back(d.token);
+  return tokens;
+}
+
 // With the same numbers the device draws what the CPU draws from the same logits, and a step costs
-// one launch, one wait, no memory and four bytes back.
+// one launch, one wait, no memory and eight bytes a row back.
 TEST_P(GpuExecutorTest, DrawnTokensInsteadOfLogits) {
   Twins twins(GetParam(), {}, GpuMode::kGraph);
   kv::SequencePages s = twins.NewSequence();
@@ -346,67 +351,102 @@ TEST_P(GpuExecutorTest, DrawnTokensInsteadOfLogits) {
     ASSERT_OK(twins.gpu().Run(step));
     const std::span<const float> logits = twins.gpu().logits();
     const size_t n_vocab = logits.size() / 2;
-    const std::vector<int32_t> expected = {DrawToken(logits.first(n_vocab), draws[0]),
-                                           DrawToken(logits.subspan(n_vocab), draws[1])};
+    const std::vector<DrawnToken> expected = {DrawToken(logits.first(n_vocab), draws[0]),
+                                              DrawToken(logits.subspan(n_vocab), draws[1])};
     EXPECT_TRUE(twins.gpu().drawn_tokens().empty());
-    ASSERT_OK(twins.gpu().Run(step, Wanted::kDrawnTokens, draws));
-    const std::span<const int32_t> got = twins.gpu().drawn_tokens();
-    EXPECT_EQ(std::vector<int32_t>(got.begin(), got.end()), expected);
+    ASSERT_OK(twins.gpu().Run(step, {Wanted::kDrawnTokens, draws}));
+    const std::span<const DrawnToken> got = twins.gpu().drawn_tokens();
+    EXPECT_EQ(TokensOf(got), TokensOf(expected));
+    EXPECT_NEAR(got[0].surprise, expected[0].surprise, 1e-4);
     EXPECT_TRUE(twins.gpu().logits().empty() && twins.gpu().best_tokens().empty());
     const StepCounters c = twins.gpu().LastCounters();
     EXPECT_EQ(c.synchronisations, 1);
     EXPECT_EQ(c.allocations, 0);
-    EXPECT_EQ(c.bytes_to_host, 8);
+    EXPECT_EQ(c.bytes_to_host, 16);
     EXPECT_EQ(c.graph_launches, i < 1 ? 0 : 1);
-    ASSERT_OK(twins.cpu().Run(step, Wanted::kDrawnTokens, draws));
+    ASSERT_OK(twins.cpu().Run(step, {Wanted::kDrawnTokens, draws}));
     EXPECT_EQ(twins.cpu().drawn_tokens().size(), 2u);
   }
   const op::Step& step = twins.Build({&s, &t}, {{1}, {2}});
-  EXPECT_EQ(twins.gpu().Run(step, Wanted::kDrawnTokens, std::span(draws).first(1)).code(),
+  EXPECT_EQ(twins.gpu().Run(step, {Wanted::kDrawnTokens, std::span(draws).first(1)}).code(),
             StatusCode::kInvalidArgument);
-  EXPECT_EQ(twins.cpu().Run(step, Wanted::kLogits, draws).code(), StatusCode::kInvalidArgument);
+  EXPECT_EQ(twins.cpu().Run(step, {Wanted::kLogits, draws}).code(), StatusCode::kInvalidArgument);
   s.Clear();
   t.Clear();
 }
 
-// The sampler's definition, with its own numbers.
-TEST(DrawToken, DrawsWhatTheSamplerDraws) {
-  std::mt19937 random(5);
-  std::normal_distribution<float> normal(0.0f, 2.0f);
-  std::vector<float> logits(300);
-  sample::SamplerParams params;
-  params.seed = 9;
-  params.top_k = 100;
-  params.top_p = 0.8f;
-  params.min_p = 0.02f;
-  params.temperature = 1.4f;
-  sample::Sampler sampler = sample::Sampler::Create(params, 300, 0).value();
-  sample::Random numbers(params.seed);
-  constexpr DrawStep kSteps[] = {DrawStep::kTopK, DrawStep::kTopP, DrawStep::kMinP,
-                                 DrawStep::kTemperature};
-  for (int i = 0; i < 200; ++i) {
-    for (float& x : logits) x = normal(random);
-    const TokenDraw draw{numbers.NextUnit(), 1.4f, 0.8f,
-                         std::log(0.02f),    100,  PackDrawSteps(kSteps)};
-    EXPECT_EQ(DrawToken(logits, draw), sampler.Sample(logits).value()) << i;
-  }
-  logits[7] = std::numeric_limits<float>::quiet_NaN();
-  EXPECT_EQ(DrawToken(logits, {}), kNoBestToken);
-}
+// Edits cost one launch more and their own bytes, in the step's one copy; their number may change
+// from step to step without a new graph.
+TEST_P(GpuExecutorTest, EditsOfLogitsBeforeTokensAreChosen) {
+  Twins twins(GetParam(), {}, GpuMode::kGraph);
+  kv::SequencePages s = twins.NewSequence();
+  kv::SequencePages t = twins.NewSequence();
+  for (const Wanted wanted : {Wanted::kBestTokens, Wanted::kTopTokens, Wanted::kDrawnTokens}) {
+    TokenDraw draws[2];
+    const std::span<const TokenDraw> used =
+        std::span(draws).first(wanted == Wanted::kDrawnTokens ? 2 : 0);
+    StepCounters plain;
+    for (int32_t i = 0; i < 3; ++i) {
+      const op::Step& step = twins.Build({&s, &t}, {{i}, {i + 3}});
+      ASSERT_OK(twins.gpu().Run(step));
+      std::vector<float> logits(twins.gpu().logits().begin(), twins.gpu().logits().end());
+      const size_t n_vocab = logits.size() / 2;
+      const std::span<float> first = std::span(logits).first(n_vocab);
+      const std::span<float> second = std::span(logits).subspan(n_vocab);
+      const int32_t best = BestToken(first);
+      ASSERT_OK(twins.gpu().Run(step, {wanted, used}));
+      plain = twins.gpu().LastCounters();
 
-TEST(SelectTopTokens, KeepsTheLargestAndTheLowerAmongEquals) {
-  std::vector<float> logits(200, 1.0f);
-  logits[150] = 2.0f;
-  logits[10] = -std::numeric_limits<float>::infinity();
-  std::vector<TopToken> top(kTopTokens);
-  SelectTopTokens(logits, top);
-  EXPECT_EQ(top[9].token, 9);
-  EXPECT_EQ(top[10].token, 11);
-  EXPECT_EQ(top[62].token, 63);
-  EXPECT_EQ(top[63].token, 150);
-  logits[3] = std::numeric_limits<float>::quiet_NaN();
-  SelectTopTokens(logits, top);
-  EXPECT_EQ(top[0].token, kBrokenLogits);
+      // The best token of the first row loses in one list and is banned in another.
+      const std::vector<LogitEdit> bias = {{best, 1, 0.125}, {(best + 1) % 7, 1, -2}};
+      const std::vector<LogitEdit> ban = {{best, 1.5f, std::numeric_limits<double>::infinity()}};
+      std::vector<LogitEdit> many;
+      for (int32_t token = 0; token < i; ++token) many.push_back({token, 1.25f, 0.5});
+      const RowEdits edits[2] = {{bias, {}, ban}, {many, many, {}}};
+      ASSERT_OK(twins.gpu().Run(step, {wanted, used, edits}));
+      const StepCounters c = twins.gpu().LastCounters();
+      EXPECT_EQ(c.synchronisations, 1);
+      EXPECT_EQ(c.allocations, 0);
+      EXPECT_EQ(c.bytes_to_host, plain.bytes_to_host);
+      EXPECT_EQ(c.captures, i == 1 ? 1 : 0) << "step " << i;
+      EXPECT_EQ(c.launches + c.graph_kernels, plain.launches + plain.graph_kernels + 1);
+      // 3 + 2 i edits of 16 bytes, and where the lists begin; at most the page tables of the
+      // sequences that the step does not have.
+      const int64_t more = c.bytes_to_device - plain.bytes_to_device - 16 * (3 + 2 * i);
+      EXPECT_GE(more, 7 * 4);
+      EXPECT_LE(more, 4 * (kMaxSequences * (kPages + 3) + 64));
+
+      EditLogits(edits[0], first);
+      EditLogits(edits[1], second);
+      EXPECT_NE(BestToken(first), best);
+      if (wanted == Wanted::kBestTokens) {
+        EXPECT_EQ(twins.gpu().best_tokens()[0], BestToken(first));
+        EXPECT_EQ(twins.gpu().best_tokens()[1], BestToken(second));
+      } else if (wanted == Wanted::kTopTokens) {
+        std::vector<TopToken> expected(kTopTokens);
+        SelectTopTokens(second, expected);
+        for (size_t j = 0; j < kTopTokens; ++j) {
+          const TopToken& got = twins.gpu().top_tokens()[kTopTokens + j];
+          ASSERT_EQ(got.token, expected[j].token) << j;
+          ASSERT_EQ(got.logit, expected[j].logit) << j;
+        }
+      } else {
+        EXPECT_EQ(twins.gpu().drawn_tokens()[0].token, DrawToken(first, draws[0]).token);
+        EXPECT_EQ(twins.gpu().drawn_tokens()[1].token, DrawToken(second, draws[1]).token);
+      }
+      ASSERT_OK(twins.cpu().Run(step, {wanted, used, edits}));
+    }
+  }
+  const op::Step& step = twins.Build({&s, &t}, {{1}, {2}});
+  const std::vector<LogitEdit> too_many(kMostEdits + 1);
+  const RowEdits edits[2] = {{too_many, {}, {}}, {}};
+  const auto code = [&](const Choice& choice) { return twins.gpu().Run(step, choice).code(); };
+  EXPECT_EQ(code({Wanted::kBestTokens, {}, edits}), StatusCode::kInvalidArgument);
+  EXPECT_EQ(code({Wanted::kBestTokens, {}, std::span(edits).last(1)}),
+            StatusCode::kInvalidArgument);
+  EXPECT_EQ(code({Wanted::kLogits, {}, std::span(edits)}), StatusCode::kInvalidArgument);
+  s.Clear();
+  t.Clear();
 }
 
 TEST_P(GpuExecutorTest, ObserverSeesEveryOp) {

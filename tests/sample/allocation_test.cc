@@ -42,7 +42,7 @@ TEST(Allocation, TheCounterWorks) {
   EXPECT_EQ(g_allocations.load() - before, 1);
 }
 
-TEST(Allocation, NoneInAcceptAndSample) {
+TEST(Allocation, NoneInAcceptSampleAndWhatGoesToADevice) {
   std::mt19937_64 gen(1);
   std::vector<float> logits(5000);
   for (float& x : logits) x = std::normal_distribution<float>(0, 3)(gen);
@@ -66,6 +66,8 @@ TEST(Allocation, NoneInAcceptAndSample) {
       const Result<int32_t> token = sampler.value().Sample(logits);
       if (!token.ok()) break;
       sampler.value().Accept(token.value() % 7);  // repeats: DRY has work
+      EXPECT_EQ(sampler.value().NextEdits()[0].size(), params.logit_bias.size());
+      EXPECT_LT(sampler.value().NextDraw().unit, 1);
     }
     EXPECT_EQ(g_allocations.load() - before, 0);
     EXPECT_OK(sampler.value().Sample(logits));

@@ -78,29 +78,5 @@ TEST(TokensContaining, FindsTheTextsAnywhere) {
             (std::vector<int32_t>{1, 2, 5}));
 }
 
-TEST(PlainChain, IsOfCutsAndTemperature) {
-  SamplerParams params;
-  params.top_k = 0;
-  params.order = {SamplerKind::kXtc, SamplerKind::kTemperature, SamplerKind::kTopP,
-                  SamplerKind::kTopK};
-  PlainChain chain = PlainChainOf(params);
-  EXPECT_EQ(chain.obstacle, "");
-  EXPECT_EQ(chain.kinds, (std::vector<SamplerKind>{SamplerKind::kTemperature, SamplerKind::kTopP}));
-  params.xtc_probability = 0.5f;
-  EXPECT_EQ(PlainChainOf(params).obstacle, "xtc");
-  params = {};
-  params.frequency_penalty = 0.1f;
-  EXPECT_EQ(PlainChainOf(params).obstacle, "penalties");
-  params = {};
-  params.mirostat = 2;
-  EXPECT_EQ(PlainChainOf(params).obstacle, "mirostat");
-  params = {};
-  params.logit_bias = {{1, 1.0f}};
-  EXPECT_EQ(PlainChainOf(params).obstacle, "logit_bias");
-  // The number that the sampler would have drawn with.
-  Sampler sampler = Sampler::Create({}, 10, 0).value();
-  EXPECT_EQ(sampler.NextUnit(), Random(SamplerParams().seed).NextUnit());
-}
-
 }  // namespace
 }  // namespace rocforge::sample

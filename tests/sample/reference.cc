@@ -143,4 +143,11 @@ std::vector<RefToken> Reference::Tokens() const {
   return copy.tokens_;
 }
 
+std::vector<float> RandomLogits(std::mt19937_64* gen, size_t n, float sigma) {
+  std::normal_distribution<float> normal(0.0f, sigma);
+  std::vector<float> logits(n);
+  for (float& x : logits) x = normal(*gen);
+  return logits;
+}
+
 }  // namespace rocforge::sample::testing

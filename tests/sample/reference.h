@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <random>
 #include <span>
 #include <vector>
 
@@ -48,5 +49,8 @@ class Reference {
   std::vector<RefToken> tokens_;
   std::vector<int32_t> nearly_kept_;
 };
+
+// Normal, around 0.
+std::vector<float> RandomLogits(std::mt19937_64* gen, size_t n, float sigma);
 
 }  // namespace rocforge::sample::testing

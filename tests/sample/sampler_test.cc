@@ -14,18 +14,12 @@
 namespace rocforge::sample {
 namespace {
 
+using testing::RandomLogits;
 using testing::Reference;
 using testing::RefToken;
 
 constexpr float kInf = std::numeric_limits<float>::infinity();
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
-
-std::vector<float> RandomLogits(std::mt19937_64* gen, size_t n, float sigma) {
-  std::normal_distribution<float> normal(0.0f, sigma);
-  std::vector<float> logits(n);
-  for (float& x : logits) x = normal(*gen);
-  return logits;
-}
 
 // Only the samplers named, with neutral parameters elsewhere.
 SamplerParams Neutral(const std::string& order) {
@@ -236,59 +230,6 @@ TEST_P(EachSize, WholeChainInRandomOrders) {
     const CandidateView view = sampler.candidates();
     if (view.ids.size() < logits.size()) ExpectSame(view, ref);
   });
-}
-
-TEST(Sampler, AmongTheNeededTokensItDrawsTheSame) {
-  const uint64_t seed = std::random_device{}();
-  SCOPED_TRACE(seed);
-  std::mt19937_64 gen(seed);
-  constexpr int64_t kVocab = 3000;
-  SamplerParams params;
-  params.seed = seed;
-  params.top_k = 25;
-  params.xtc_probability = 0.3f;
-  ASSERT_EQ(TokensNeeded(params), 25);
-  Sampler all = Sampler::Create(params, kVocab, 100).value();
-  Sampler among = all;
-  for (int i = 0; i < 200; ++i) {
-    std::vector<float> logits = RandomLogits(&gen, kVocab, 2.0f);
-    for (float& x : logits) x = std::round(x * 8) / 8;  // many equal ones
-    std::vector<int32_t> ids(kVocab);
-    std::iota(ids.begin(), ids.end(), 0);
-    std::stable_sort(ids.begin(), ids.end(),
-                     [&](int32_t a, int32_t b) { return logits[a] > logits[b]; });
-    ids.resize(i % 2 == 0 ? 25 : 64);
-    std::sort(ids.begin(), ids.end());
-    std::vector<float> some;
-    for (const int32_t id : ids) some.push_back(logits[id]);
-    const auto expected = all.Sample(logits);
-    const auto got = among.SampleAmong(ids, some);
-    ASSERT_OK(expected);
-    ASSERT_OK(got);
-    ASSERT_EQ(*got, *expected);
-    all.Accept(*expected);
-    among.Accept(*got);
-  }
-}
-
-TEST(Sampler, TokensNeededIsTopKOnlyWhereItComesFirst) {
-  SamplerParams params;
-  EXPECT_EQ(TokensNeeded(params), 40);
-  const auto needed = [&](auto change) {
-    SamplerParams changed = params;
-    change(changed);
-    return TokensNeeded(changed);
-  };
-  EXPECT_EQ(needed([](SamplerParams& p) { p.top_k = 0; }), 0);
-  EXPECT_EQ(needed([](SamplerParams& p) { p.temperature = 0; }), 0);
-  EXPECT_EQ(needed([](SamplerParams& p) { p.mirostat = 2; }), 0);
-  EXPECT_EQ(needed([](SamplerParams& p) { p.logit_bias = {{1, 1.0f}}; }), 0);
-  EXPECT_EQ(needed([](SamplerParams& p) { p.repetition_penalty = 1.1f; }), 0);
-  EXPECT_EQ(needed([](SamplerParams& p) { p.dry_multiplier = 0.8f; }), 0);
-  EXPECT_EQ(needed([](SamplerParams& p) { p.top_n_sigma = 1; }), 0);
-  EXPECT_EQ(needed([](SamplerParams& p) { p.order = {SamplerKind::kMinP, SamplerKind::kTopK}; }),
-            0);
-  EXPECT_EQ(needed([](SamplerParams& p) { p.order = {}; }), 0);
 }
 
 TEST(Sampler, DryAgreesWithItsDefinition) {

@@ -21,7 +21,7 @@ int64_t PartsOf(int64_t n_vocab) {
 // The arrays in the scratch, one after the other; each element is a multiple of 4 bytes, and those
 // of 8 come first.
 struct Layout {
-  DevicePtr bins, list, parts, plans, counters, end;
+  DevicePtr bins, list, parts, sums, plans, counters, end;
 };
 
 Layout LayoutOf(DevicePtr scratch, int64_t rows, int64_t n_vocab) {
@@ -33,7 +33,8 @@ Layout LayoutOf(DevicePtr scratch, int64_t rows, int64_t n_vocab) {
   layout.bins = scratch;
   layout.list = after(layout.bins, n_parts * kChooseBins, sizeof(ChooseBin));
   layout.parts = after(layout.list, rows * kChooseList, sizeof(TopToken));
-  layout.plans = after(layout.parts, n_parts, sizeof(ChoosePart));
+  layout.sums = after(layout.parts, n_parts, sizeof(ChoosePart));
+  layout.plans = after(layout.sums, n_parts, sizeof(ChooseSums));
   layout.counters = after(layout.plans, rows, sizeof(ChoosePlan));
   layout.end = after(layout.counters, 2 * rows, sizeof(uint32_t));
   return layout;
@@ -61,12 +62,17 @@ Result<std::unique_ptr<BoundOp>> BindChooseTokens(DevicePtr logits, int64_t n_vo
     ROCFORGE_ASSIGN_OR_RETURN(kernels[i], context.modules->Find("choose_tokens", kNames[i]));
   }
   const Layout at = LayoutOf(scratch, max_rows, n_vocab);
-  const ChooseArgs args{
-      DevicePointer<float>(logits),         DevicePointer<TokenDraw>(target.draws),
-      DevicePointer<ChoosePart>(at.parts),  DevicePointer<ChooseBin>(at.bins),
-      DevicePointer<ChoosePlan>(at.plans),  DevicePointer<TopToken>(at.list),
-      DevicePointer<uint32_t>(at.counters), DevicePointer<int32_t>(target.tokens),
-      DevicePointer<TopToken>(target.top),  static_cast<uint32_t>(n_vocab)};
+  const ChooseArgs args{DevicePointer<float>(logits),
+                        DevicePointer<TokenDraw>(target.draws),
+                        DevicePointer<ChoosePart>(at.parts),
+                        DevicePointer<ChooseSums>(at.sums),
+                        DevicePointer<ChooseBin>(at.bins),
+                        DevicePointer<ChoosePlan>(at.plans),
+                        DevicePointer<TopToken>(at.list),
+                        DevicePointer<uint32_t>(at.counters),
+                        DevicePointer<DrawnToken>(target.drawn),
+                        DevicePointer<TopToken>(target.top),
+                        static_cast<uint32_t>(n_vocab)};
   const bool overlap = CanOverlap(context);
   return MakeBoundOp([=](const Stream& stream, const StepShape& shape) {
     const auto n_rows = static_cast<uint32_t>(shape.n_outputs);
@@ -78,6 +84,20 @@ Result<std::unique_ptr<BoundOp>> BindChooseTokens(DevicePtr logits, int64_t n_vo
     for (const Kernel& kernel : kernels)
       ROCFORGE_RETURN_IF_ERROR(stream.Launch(kernel, launch, &args));
     return Status();
+  });
+}
+
+Result<std::unique_ptr<BoundOp>> BindEditLogits(DevicePtr logits, int64_t n_vocab, DevicePtr edits,
+                                                DevicePtr begin, const BindContext& context) {
+  ROCFORGE_ASSIGN_OR_RETURN(const Kernel kernel,
+                            context.modules->Find("choose_tokens", "edit_logits"));
+  const EditArgs args{DevicePointer<float>(logits), DevicePointer<LogitEdit>(edits),
+                      DevicePointer<uint32_t>(begin), static_cast<uint32_t>(n_vocab)};
+  const bool overlap = CanOverlap(context);
+  return MakeBoundOp([=](const Stream& stream, const StepShape& shape) {
+    const auto n_rows = static_cast<uint32_t>(shape.n_outputs);
+    if (n_rows == 0) return Status();
+    return stream.Launch(kernel, {n_rows, 1, kEditThreads, false, 0, overlap}, &args);
   });
 }
 

@@ -12,9 +12,9 @@ namespace rocforge::gpu {
 
 // Where the results go. Exactly one of the pairs is used.
 struct ChooseTarget {
-  // Draw: draws[row] says how, [rows] TokenDraw; tokens[row], int32_t, is the token, or -1 where a
-  // logit is NaN or +infinity or all are -infinity.
-  DevicePtr draws = 0, tokens = 0;
+  // Draw: draws[row] says how, [rows] TokenDraw; drawn[row], DrawnToken, is the token, or -1 where
+  // a logit is NaN or +infinity or all are -infinity.
+  DevicePtr draws = 0, drawn = 0;
   // Else top[row, :], TopToken: the kTopTokens tokens with the largest logits, by ascending token,
   // the lower ones among equals, unused entries last. kBrokenLogits where a logit is NaN or
   // +infinity.
@@ -29,5 +29,11 @@ Result<std::unique_ptr<BoundOp>> BindChooseTokens(DevicePtr logits, int64_t n_vo
                                                   const ChooseTarget& target,
                                                   const BindContext& context);
 int64_t ChooseScratchBytes(int64_t max_rows, int64_t n_vocab);
+
+// Changes single logits [shape.n_outputs, n_vocab] in place; one launch.
+//   edits: LogitEdit, the lists of the rows one after the other, kEditPhases of each row, made in
+//   that order; begin: [rows * kEditPhases + 1], uint32_t, where each begins and the last one ends.
+Result<std::unique_ptr<BoundOp>> BindEditLogits(DevicePtr logits, int64_t n_vocab, DevicePtr edits,
+                                                DevicePtr begin, const BindContext& context);
 
 }  // namespace rocforge::gpu

@@ -44,39 +44,48 @@ RF_DEVICE Part StretchOf(uint32_t begin, uint32_t end) {
   return {first, end - first < length ? end : first + length};
 }
 
-// What a row's cuts and draw are made of.
+// What a row's cuts and draw are made of. Numbers that are used once stay where they are.
 struct Chain {
+  const gpu::TokenDraw* draws;  // of all rows; null: the best tokens are wanted
   uint32_t steps;
+  uint32_t kinds;  // bit k: step k acts
   uint32_t top_k;
-  float top_p, min_p_log, temperature;
-  float cut_scale;   // a logit's weight for top-p is 2^(cut_scale * (logit - largest))
+  float cut_scale;   // a logit's weight for a cut is 2^(cut_scale * (logit - largest))
   float draw_scale;  // the same for the draw
+
+  RF_MEMBER const gpu::TokenDraw& draw() const { return draws[BlockIdY()]; }
 };
 
-RF_DEVICE uint32_t StepAt(uint32_t steps, uint32_t i) { return (steps >> (4 * i)) & 15u; }
+constexpr uint32_t Bit(uint32_t step) { return 1u << step; }
+constexpr uint32_t kWeighing =
+    Bit(gpu::kStepTopP) | Bit(gpu::kStepTypical) | Bit(gpu::kStepXtc) | Bit(gpu::kStepMirostat);
+// Drop what is below a logit.
+constexpr uint32_t kLimiting =
+    Bit(gpu::kStepMinP) | Bit(gpu::kStepTopNSigma) | Bit(gpu::kStepMirostat);
+constexpr uint32_t kCutting = kWeighing | kLimiting | Bit(gpu::kStepTopK);
 
-RF_DEVICE Chain ChainOf(const gpu::ChooseArgs& args, uint64_t row) {
-  if (args.draws == nullptr)
-    return {gpu::kStepTopK, gpu::kTopTokens, 1.0f, 0.0f, 1.0f, kLog2E, kLog2E};
-  const gpu::TokenDraw& d = args.draws[row];
-  Chain chain = {d.steps, d.top_k, d.top_p, d.min_p_log, d.temperature, kLog2E, kLog2E};
-  for (uint32_t i = 0; i < gpu::kMostChooseSteps; ++i) {
-    const uint32_t step = StepAt(chain.steps, i);
-    if (step == gpu::kStepTemperature) chain.draw_scale = kLog2E / d.temperature;
-    if (step == gpu::kStepTopP) chain.cut_scale = chain.draw_scale;  // so far
-  }
-  return chain;
-}
+RF_DEVICE bool Has(const Chain& chain, uint32_t kinds) { return (chain.kinds & kinds) != 0; }
 
-RF_DEVICE bool HasStep(const Chain& chain, uint32_t kind) {
+RF_DEVICE bool HasStep(uint32_t steps, uint32_t step) {
   bool has = false;
-  for (uint32_t i = 0; i < gpu::kMostChooseSteps; ++i) has |= StepAt(chain.steps, i) == kind;
+  for (uint32_t shift = 0; shift < 32; shift += 4) has |= ((steps >> shift) & 15u) == step;
   return has;
 }
 
-RF_DEVICE bool HasCuts(const Chain& chain) {
-  return HasStep(chain, gpu::kStepTopK) || HasStep(chain, gpu::kStepTopP) ||
-         HasStep(chain, gpu::kStepMinP);
+RF_DEVICE Chain ChainOf(const gpu::ChooseArgs& args, uint64_t row) {
+  if (args.draws == nullptr)
+    return {args.draws, gpu::kStepTopK, Bit(gpu::kStepTopK), gpu::kTopTokens, kLog2E, kLog2E};
+  const gpu::TokenDraw& d = args.draws[row];
+  Chain chain = {args.draws, d.steps, 0, d.top_k, kLog2E, kLog2E};
+  const float scale = kLog2E / d.temperature;
+#pragma unroll
+  for (uint32_t shift = 0; shift < 32; shift += 4) {
+    const uint32_t kind = Bit((d.steps >> shift) & 15u);
+    chain.kinds |= kind;
+    if ((kind & Bit(gpu::kStepTemperature)) != 0) chain.draw_scale = scale;
+    if ((kind & kWeighing) != 0) chain.cut_scale = chain.draw_scale;  // so far
+  }
+  return chain;
 }
 
 struct Range {
@@ -111,9 +120,29 @@ RF_DEVICE float Weight(const Range& range, float scale, float logit) {
   return FastExp2((logit - range.largest) * scale);
 }
 
-// The logit below which min-p drops; `temperature` is the one in effect.
-RF_DEVICE float MinPLimit(const Range& range, const Chain& chain, float temperature) {
-  return range.largest + chain.min_p_log * temperature;
+// How many bits less probable than the best token; for cuts.
+RF_DEVICE float BitsBelow(const Range& range, const Chain& chain, float logit) {
+  return (range.largest - logit) * chain.cut_scale;
+}
+
+// What one token adds to the sum of which the mean is that of BitsBelow.
+RF_DEVICE float Moment(const Range& range, const Chain& chain, float logit, float weight) {
+  return weight > 0.0f ? weight * BitsBelow(range, chain, logit) : 0.0f;
+}
+
+// The logit with that weight for cuts, at most the largest one.
+RF_DEVICE float LogitOf(const Range& range, const Chain& chain, float weight) {
+  const float logit = range.largest + FastLog2(weight) / chain.cut_scale;
+  return logit < range.largest ? logit : range.largest;
+}
+
+// A member of ChooseSums, summed over the parts of a row. By each wave for itself.
+RF_DEVICE float SumOfParts(const gpu::ChooseArgs& args, uint64_t row,
+                           float gpu::ChooseSums::* member) {
+  float sum = 0.0f;
+  for (uint32_t p = LaneId(); p < GridDim(); p += kWaveSize)
+    sum += args.sums[row * GridDim() + p].*member;
+  return WaveSum(sum);
 }
 
 // Whether this block is the last one of its row to come here; what the others wrote is then seen.

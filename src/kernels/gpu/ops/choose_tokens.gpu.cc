@@ -1,16 +1,22 @@
-// Draws a token of each row of logits after top-k, top-p, min-p and temperature in any order, or
-// finds the 64 best tokens of each row.
-//   Every cut keeps the first tokens of one order: by descending logit, among equals by ascending
-// token. So a chain of cuts is one place in that order. Three launches of parts by rows find it:
+// Draws a token of each row of logits after cuts and temperature in nearly any order, or finds the
+// 64 best tokens of each row; changes single logits before.
+//   Every cut but two keeps the first tokens of one order: by descending logit, among equals by
+// ascending token. So a chain of cuts is one place in that order. Typical keeps the first ones by
+// their distance to the mean surprise, XTC drops the first ones: two more places. Three launches of
+// parts by rows find them:
 //   choose_range   the largest and the least logit of each part;
 //   choose_bins    counts and weights of 512 bins between them, of each part; the block that is
-//                  last of its row adds them up and finds the bins in which the cuts must lie;
+//                  last of its row adds them up and finds the bins in which the places must lie
+//                  (choose_plan.h);
 //   choose_tokens  writes out the tokens of those bins (a few hundred) and sums the weights of what
-//                  is surely kept; the row's last block searches the place among those tokens bit
-//                  by bit, then finds the drawn token: first its part, then its place there.
+//                  is surely kept; the row's last block searches the places among those tokens bit
+//                  by bit (choose_search.h), then finds the drawn token: first its part, then its
+//                  place there.
 //   Traffic: n_vocab floats a row three times, the second and third time from the caches; 4 KiB of
 // bins a part. Sums of weights have the same order always: bins add integers.
-#include "kernels/gpu/ops/choose_row.h"
+//   edit_logits, a launch of its own where there are edits: 16 bytes and one logit each.
+#include "kernels/gpu/ops/choose_plan.h"
+#include "kernels/gpu/ops/choose_search.h"
 
 namespace rocforge::port {
 namespace {
@@ -18,16 +24,7 @@ namespace {
 struct RangeShared {
   float largest[kMaxWavesPerBlock];
   float inverse_least[kMaxWavesPerBlock];
-};
-
-struct BinsShared {
   BlockReduceShared reduce;
-  uint32_t count[kChooseBins];
-  uint32_t high[kChooseBins];
-  uint32_t low[kChooseBins];
-  float counts[kChooseBins + 1];  // of the bins before
-  float weights[kChooseBins + 1];
-  uint32_t is_last;
 };
 
 RF_DEVICE void FillBins(const gpu::ChooseArgs& args, const Chain& chain, const Range& range,
@@ -38,7 +35,13 @@ RF_DEVICE void FillBins(const gpu::ChooseArgs& args, const Chain& chain, const R
   s.high[bin_of_thread] = 0;
   s.low[bin_of_thread] = 0;
   SharedBarrier();
-  const bool weigh = HasStep(chain, gpu::kStepTopP);
+  const bool weigh = Has(chain, kWeighing);
+  const bool spread = Has(chain, Bit(gpu::kStepTopNSigma));
+  const float mean = spread ? SumOfParts(args, row, &gpu::ChooseSums::sum) /
+                                  SumOfParts(args, row, &gpu::ChooseSums::count)
+                            : 0.0f;
+  float squares = 0.0f;
+  float moment = 0.0f;
   const float* logits = args.logits + row * args.n_vocab;
   const Part part = PartOf(args.n_vocab, BlockId());
   for (uint32_t i = part.begin + ThreadId(); i < part.end; i += kChooseThreads) {
@@ -46,8 +49,11 @@ RF_DEVICE void FillBins(const gpu::ChooseArgs& args, const Chain& chain, const R
     if (x == -kInfinity) continue;
     const uint32_t bin = BinOf(range, x);
     SharedAdd(&s.count[bin], 1);
+    if (spread) squares += (x - mean) * (x - mean);
     if (!weigh) continue;
-    const float w = Weight(range, chain.cut_scale, x) * kWeightUnit;
+    const float weight = Weight(range, chain.cut_scale, x);
+    moment += Moment(range, chain, x, weight);
+    const float w = weight * kWeightUnit;
     const auto high = static_cast<uint32_t>(w);
     const auto low = static_cast<uint32_t>((w - static_cast<float>(high)) * kWeightUnit);
     if (high != 0) SharedAdd(&s.high[bin], high);
@@ -58,248 +64,35 @@ RF_DEVICE void FillBins(const gpu::ChooseArgs& args, const Chain& chain, const R
                        static_cast<float>(s.low[bin_of_thread]) / (kWeightUnit * kWeightUnit);
   args.bins[(row * GridDim() + BlockId()) * kChooseBins + bin_of_thread] = {s.count[bin_of_thread],
                                                                             weight};
+  gpu::ChooseSums& own = args.sums[row * GridDim() + BlockId()];
+  if (spread) {
+    squares = BlockSum(squares, s.reduce);
+    if (ThreadId() == 0) own.squares = squares;
+  }
+  if (Has(chain, Bit(gpu::kStepTypical))) {
+    moment = BlockSum(moment, s.reduce);
+    if (ThreadId() == 0) own.moment = moment;
+  }
 }
 
-// The bin in which the sum of `before` and the bins' own values comes to `target`: the number of
-// bins whose sums stay below it.
-RF_DEVICE uint32_t BinReaching(const float* before, float target, BlockReduceShared& reduce) {
-  const float below = BlockSum(before[ThreadId() + 1] < target ? 1.0f : 0.0f, reduce);
-  const auto bin = static_cast<uint32_t>(below);
-  return bin < kChooseBins ? bin : kChooseBins - 1;
-}
-
-// Finds the bins in which the place of the cuts must lie.
-RF_DEVICE void PlanCuts(const gpu::ChooseArgs& args, const Chain& chain, const Range& range,
-                        BinsShared& s) {
-  const uint64_t row = BlockIdY();
-  const gpu::ChooseBin* bins = args.bins + row * GridDim() * kChooseBins;
-  uint32_t own_count = 0;
-  float own_weight = 0.0f;
-#pragma unroll 8
-  for (uint32_t p = 0; p < GridDim(); ++p) {
-    const gpu::ChooseBin bin = bins[p * kChooseBins + ThreadId()];
-    own_count += bin.count;
-    own_weight += bin.weight;
-  }
-  s.counts[ThreadId() + 1] = static_cast<float>(BlockScan(own_count, s.reduce));
-  s.weights[ThreadId() + 1] = BlockScan(own_weight, s.reduce);
-  if (ThreadId() == 0) s.counts[0] = s.weights[0] = 0.0f;
-  BlockBarrier();
-  // Bins in which the place may lie so far; none while nothing has been cut.
-  uint32_t first = kChooseBins;
-  uint32_t last = kChooseBins;
-  uint32_t weighed = 0;  // what top-p needs the weight of ends there
-  const auto cut = [&](uint32_t from, uint32_t to) {
-    first = from < first ? from : first;
-    last = to < last ? to : last;
-  };
-  float temperature = 1.0f;
-  for (uint32_t i = 0; i < gpu::kMostChooseSteps; ++i) {
-    const uint32_t step = StepAt(chain.steps, i);
-    if (step == gpu::kStepTemperature) temperature = chain.temperature;
-    if (step == gpu::kStepTopK) {
-      const auto wanted = static_cast<float>(chain.top_k);
-      const uint32_t bin = BinReaching(s.counts, wanted, s.reduce);
-      if (wanted < s.counts[kChooseBins]) cut(bin, bin);
-    } else if (step == gpu::kStepMinP) {
-      const uint32_t bin = BinOf(range, MinPLimit(range, chain, temperature));
-      cut(bin, bin);
-    } else if (step == gpu::kStepTopP) {
-      // What is kept so far weighs no less and no more than this; a little room for rounding.
-      const float least = s.weights[first];
-      const float most = s.weights[last < kChooseBins ? last + 1 : last];
-      weighed = last < kChooseBins ? last : 0;
-      cut(BinReaching(s.weights, chain.top_p * least * (1.0f - 1e-5f), s.reduce),
-          BinReaching(s.weights, chain.top_p * most * (1.0f + 1e-5f), s.reduce));
-    }
-  }
-  if (ThreadId() != 0) return;
-  last = last > weighed ? last : weighed;
-  if (args.draws == nullptr) {
-    // All that is kept is listed; without a cut that is everything.
-    first = 0;
-    last = last < kChooseBins ? last : kChooseBins - 1;
-  }
-  const float listed = last < kChooseBins ? s.counts[last + 1] - s.counts[first] : 0.0f;
-  args.plans[row] = {first,
-                     last,
-                     static_cast<uint32_t>(listed),
-                     s.counts[first],
-                     s.weights[first],
-                     s.counts[kChooseBins],
-                     s.weights[kChooseBins]};
-}
-
-struct DrawShared {
-  BlockReduceShared reduce;
-  float part_weight[gpu::kMostChooseParts];
-  float reached[kWaves];
-  gpu::TopToken list[kChooseList];
-  uint32_t is_last;
-};
-
-// A place in the order of tokens: before it are those with a larger key, and those with its key
-// and a lower token.
-struct Place {
-  uint32_t key, token;
-};
-
-RF_DEVICE bool IsBefore(uint32_t key, uint32_t token, const Place& place) {
-  return key > place.key || (key == place.key && token < place.token);
-}
-
-// A row as choose_tokens sees it.
-struct Row {
-  const float* logits;
-  const gpu::TopToken* list;  // in shared memory, so that the compiler knows; see listed()
-  Range range;
-  Chain chain;
-  gpu::ChoosePlan plan;
-  uint32_t n_vocab;
-
-  // Tokens between the cuts, by ascending token: the list, or where that is too short all tokens.
-  RF_MEMBER bool listed() const { return plan.n_listed <= kChooseList; }
-  RF_MEMBER uint32_t n_candidates() const {
-    return plan.n_listed == 0 ? 0 : listed() ? plan.n_listed : n_vocab;
-  }
-  RF_MEMBER bool InBins(float x) const {
-    if (x == -kInfinity) return false;
-    const uint32_t bin = BinOf(range, x);
-    return bin >= plan.first && bin <= plan.last;
-  }
-  // False where i is no candidate.
-  RF_MEMBER bool Candidate(uint32_t i, float& x, uint32_t& token) const {
-    if (listed()) {
-      const gpu::TopToken t = list[i];
-      x = t.logit;
-      token = static_cast<uint32_t>(t.token);
-      return true;
-    }
-    x = logits[i];
-    token = i;
-    return InBins(x);
-  }
-};
-
-// Number, or weight for top-p, of the candidates before both places. By each wave for itself.
-RF_DEVICE float Amount(const Row& row, bool weigh, const Place& a, const Place& b) {
-  float sum = 0.0f;
-  for (uint32_t i = LaneId(); i < row.n_candidates(); i += kWaveSize) {
-    float x;
-    uint32_t token;
-    if (!row.Candidate(i, x, token)) continue;
-    const uint32_t key = OrderedBits(x);
-    if (!IsBefore(key, token, a) || !IsBefore(key, token, b)) continue;
-    sum += weigh ? Weight(row.range, row.chain.cut_scale, x) : 1.0f;
-  }
-  return WaveSum(sum);
-}
-
-// `from` with the largest value in its low `bits` bits, which are 0, for which whether `measure`
-// comes to `target` is `reach`. For 0 it is, and for all values up to the one that is found. Each
-// wave tries another value of some bits at once.
-template <typename Measure>
-RF_DEVICE uint32_t LargestReaching(uint32_t from, uint32_t bits, float target, bool reach,
-                                   DrawShared& s, Measure measure) {
-  constexpr uint32_t kBits = kWaves == 16 ? 4 : 3;
-  static_assert(kWaves == 1u << kBits);
-  uint32_t found = from;
-  while (bits > 0) {
-    const uint32_t step = bits < kBits ? bits : kBits;
-    bits -= step;
-    const float amount = measure(found | ((WaveId() & ((1u << step) - 1)) << bits));
-    if (LaneId() == 0) s.reached[WaveId()] = amount;
-    SharedBarrier();
-    uint32_t best = 0;  // the value itself has been found to hold
-    for (uint32_t v = 1; v < 1u << step; ++v) best = (s.reached[v] >= target) == reach ? v : best;
-    SharedBarrier();
-    found |= best << bits;
-  }
-  return found;
-}
-
-// Moves `place` forward to the first place where `base` and the candidates before it come to
-// `target`; leaves it where they never do.
-RF_DEVICE void CutAt(const Row& row, bool weigh, float base, float target, Place& place,
-                     DrawShared& s) {
-  if (base + Amount(row, weigh, place, place) <= target) return;
-  uint32_t largest = 0;
-  uint32_t inverse_least = 0;
-  for (uint32_t i = LaneId(); i < row.n_candidates(); i += kWaveSize) {
-    float x;
-    uint32_t token;
-    if (!row.Candidate(i, x, token)) continue;
-    const uint32_t key = OrderedBits(x);
-    largest = key > largest ? key : largest;
-    inverse_least = ~key > inverse_least ? ~key : inverse_least;
-  }
-  largest = WaveMaxOfWords(largest);
-  const uint32_t least = ~WaveMaxOfWords(inverse_least);
-  // The largest key with which the target is reached: the bits that all keys share, then the rest.
-  const uint32_t differing = largest ^ least;
-  const uint32_t bits = differing == 0 ? 0 : 32 - static_cast<uint32_t>(__builtin_clz(differing));
-  const uint32_t shared_bits = bits == 32 ? 0 : least >> bits << bits;
-  Place found = {LargestReaching(shared_bits, bits, target, true, s,
-                                 [&](uint32_t key) {
-                                   return base + Amount(row, weigh, {key, kAnyToken}, place);
-                                 }),
-                 kAnyToken};
-  // Among equal logits the lower tokens: the most of them that do not reach it, and one more.
-  const float all = Amount(row, false, found, place);
-  if (all - Amount(row, false, {found.key, 0}, place) > 1.0f) {
-    const uint32_t token_bits = 32 - static_cast<uint32_t>(__builtin_clz(row.n_vocab));
-    found.token = 1 + LargestReaching(0, token_bits, target, false, s, [&](uint32_t token) {
-                    return base + Amount(row, weigh, {found.key, token}, place);
-                  });
-  }
-  // Both lie on the way of one order, so that the nearer one is before the other.
-  place = IsBefore(found.key, found.token, place) ? found : place;
-}
-
-RF_DEVICE Place FindPlace(const Row& row, DrawShared& s) {
-  Place place = {0, kAnyToken};
-  bool cut = false;
-  float temperature = 1.0f;
-  for (uint32_t i = 0; i < gpu::kMostChooseSteps; ++i) {
-    const uint32_t step = StepAt(row.chain.steps, i);
-    if (step == gpu::kStepTemperature) temperature = row.chain.temperature;
-    if (step == gpu::kStepMinP) {
-      const uint32_t limit = OrderedBits(MinPLimit(row.range, row.chain, temperature));
-      if (limit > place.key) place = {limit, kAnyToken};
-      cut = true;
-    }
-    if (step != gpu::kStepTopK && step != gpu::kStepTopP) continue;
-    const bool weigh = step == gpu::kStepTopP;
-    const float base = weigh ? row.plan.weight_before : row.plan.count_before;
-    float target = static_cast<float>(row.chain.top_k);
-    if (!weigh && target >= row.plan.count) continue;
-    if (weigh) {
-      const float kept = cut ? base + Amount(row, true, place, place) : row.plan.weight;
-      target = row.chain.top_p * kept;
-      if (!(target > 1e-20f)) target = 1e-20f;  // the best token stays
-    }
-    CutAt(row, weigh, base, target, place, s);
-    cut = true;
-  }
-  return place;
-}
-
-RF_DEVICE bool Kept(const Row& row, const Place& place, float x, uint32_t token) {
+// Whether the row keeps the token, whatever bin it is in.
+RF_DEVICE bool IsKept(const Row& row, const Kept& kept, float x, uint32_t token) {
   if (x == -kInfinity) return false;
   const uint32_t bin = BinOf(row.range, x);
-  return bin < row.plan.first || (bin <= row.plan.last && IsBefore(OrderedBits(x), token, place));
+  return row.IsKeptBin(bin) || (row.IsCutBin(bin) && row.Keeps(kept, x, token));
 }
 
-// The part in which `unit` of the weight of all parts lies; `rest`: where in it. By each wave for
-// itself, a lane for some neighbouring parts.
-RF_DEVICE uint32_t PartOfDraw(double unit, const DrawShared& s, float& rest) {
+// The part in which `unit` of the weight of all parts, `total`, lies; `rest`: where in it. By each
+// wave for itself, a lane for some neighbouring parts.
+RF_DEVICE uint32_t PartOfDraw(double unit, const DrawShared& s, float& rest, float& total) {
   const uint32_t each = (GridDim() + kWaveSize - 1) / kWaveSize;
   const uint32_t begin = LaneId() * each < GridDim() ? LaneId() * each : GridDim();
   const uint32_t end = begin + each < GridDim() ? begin + each : GridDim();
   float own = 0.0f;
   for (uint32_t p = begin; p < end; ++p) own += s.part_weight[p];
   const float up_to = WaveScan(own);
-  const double target = unit * static_cast<double>(Shuffle(up_to, kWaveSize - 1));
+  total = Shuffle(up_to, kWaveSize - 1);
+  const double target = unit * static_cast<double>(total);
   const uint64_t beyond = Ballot(own > 0.0f && static_cast<double>(up_to) > target);
   const uint64_t possible = Ballot(own > 0.0f);  // where rounding leaves none, the last possible
   const auto lane =
@@ -317,94 +110,107 @@ RF_DEVICE uint32_t PartOfDraw(double unit, const DrawShared& s, float& rest) {
   return Shuffle(chosen, lane);
 }
 
-// What the row's last block does where a token is wanted.
-RF_DEVICE int32_t Draw(const gpu::ChooseArgs& args, const Row& row, const Place& place,
-                       DrawShared& s) {
+// What the row's last block does where a token is wanted. The token in the thread that finds it.
+RF_DEVICE gpu::DrawnToken Draw(const gpu::ChooseArgs& args, const Row& row, const Kept& kept,
+                               DrawShared& s) {
   const uint64_t at = BlockIdY();
+  const auto weight_of = [&](float x) { return Weight(row.range, row.chain.draw_scale, x); };
   // Weights of the parts: what is surely kept and what is kept of the candidates, a wave a part.
   for (uint32_t p = WaveId(); p < GridDim(); p += kWaves) {
     const Part part = PartOf(row.n_vocab, p);
+    const uint32_t begin = row.listed() ? 0 : part.begin;
     const uint32_t end = row.listed() ? row.n_candidates() : part.end;
     float sum = 0.0f;
-    for (uint32_t i = (row.listed() ? 0 : part.begin) + LaneId(); i < end; i += kWaveSize) {
-      float x;
-      uint32_t token;
-      if (!row.Candidate(i, x, token) || token < part.begin || token >= part.end) continue;
-      if (IsBefore(OrderedBits(x), token, place)) sum += Weight(row.range, row.chain.draw_scale, x);
-    }
+    EachCandidate(row, begin + LaneId(), end, kWaveSize, [&](float x, uint32_t token) {
+      if (token < part.begin || token >= part.end) return;
+      if (row.Keeps(kept, x, token)) sum += weight_of(x);
+    });
     sum = WaveSum(sum);
     if (LaneId() == 0) s.part_weight[p] = args.parts[at * GridDim() + p].above + sum;
   }
   SharedBarrier();
   float rest = 0.0f;
-  const uint32_t chosen = PartOfDraw(args.draws[at].unit, s, rest);
+  float total = 0.0f;
+  const uint32_t chosen = PartOfDraw(args.draws[at].unit, s, rest, total);
   const Part part = PartOf(row.n_vocab, chosen);
   const Part stretch = StretchOf(part.begin, part.end);
-  const auto weight_of = [&](uint32_t i) {
+  const auto weight_at = [&](uint32_t i) {
     const float x = row.logits[i];
-    return Kept(row, place, x, i) ? Weight(row.range, row.chain.draw_scale, x) : 0.0f;
+    return IsKept(row, kept, x, i) ? weight_of(x) : 0.0f;
   };
   float own = 0.0f;
-  for (uint32_t i = stretch.begin; i < stretch.end; ++i) own += weight_of(i);
+  for (uint32_t i = stretch.begin; i < stretch.end; ++i) own += weight_at(i);
   const float up_to = BlockScan(own, s.reduce);
   // The first thread that goes beyond the target; where rounding leaves none, the last possible.
   uint32_t rank = own > 0.0f ? ThreadId() + 1 : 0;
   if (own > 0.0f && up_to > rest) rank = 2 * kChooseThreads - ThreadId();
   const uint32_t best = BlockMax(rank, s.reduce);
-  if (best == 0 || rank != best) return gpu::kNoTopToken;
+  if (best == 0 || rank != best) return {gpu::kNoTopToken, 0.0f};
   int32_t token = gpu::kNoTopToken;
+  float weight = 0.0f;
   float sum = up_to - own;
   for (uint32_t i = stretch.begin; i < stretch.end; ++i) {
-    const float w = weight_of(i);
+    const float w = weight_at(i);
     if (!(w > 0.0f)) continue;
     token = static_cast<int32_t>(i);
+    weight = w;
     sum += w;
     if (sum > rest) break;
   }
-  return token;
+  return {token, FastLog2(total) - FastLog2(weight)};
 }
 
 // What the row's last block does where the best tokens are wanted.
-RF_DEVICE void WriteTop(const Row& row, const Place& place, gpu::TopToken* top, DrawShared& s) {
+RF_DEVICE void WriteTop(const Row& row, const Kept& kept, gpu::TopToken* top, DrawShared& s) {
   const Part stretch = StretchOf(0, row.n_candidates());
-  const auto kept = [&](uint32_t i, float& x, uint32_t& token) {
-    return row.Candidate(i, x, token) && IsBefore(OrderedBits(x), token, place);
+  const auto each = [&](auto visit) {
+    EachCandidate(row, stretch.begin, stretch.end, 1, [&](float x, uint32_t token) {
+      if (row.Keeps(kept, x, token)) visit(x, token);
+    });
   };
-  float x;
-  uint32_t token;
   uint32_t own = 0;
-  for (uint32_t i = stretch.begin; i < stretch.end; ++i) own += kept(i, x, token) ? 1 : 0;
+  each([&](float, uint32_t) { ++own; });
   const uint32_t up_to = BlockScan(own, s.reduce);
   const auto all = static_cast<uint32_t>(BlockSum(static_cast<float>(own), s.reduce));
   uint32_t at = up_to - own;
-  for (uint32_t i = stretch.begin; i < stretch.end; ++i) {
-    if (kept(i, x, token)) top[at++] = {x, static_cast<int32_t>(token)};
-  }
+  each([&](float x, uint32_t token) { top[at++] = {x, static_cast<int32_t>(token)}; });
   const uint32_t unused = all + ThreadId();
   if (unused < gpu::kTopTokens) top[unused] = {0.0f, gpu::kNoTopToken};
 }
 
-// Writes this part's tokens between the cuts into the row's list, after those of the parts before,
-// and sums the weights of what lies before the cuts.
-RF_DEVICE float ListCandidates(const gpu::ChooseArgs& args, const Row& row, DrawShared& s) {
+// Writes this part's tokens in the bins of the cuts into the row's list, after those of the parts
+// before, and sums what is surely kept.
+RF_DEVICE void ListCandidates(const gpu::ChooseArgs& args, const Row& row, DrawShared& s) {
   const uint64_t at = BlockIdY();
   const Part part = PartOf(row.n_vocab, BlockId());
   const Part stretch = StretchOf(part.begin, part.end);
+  const bool mean = Has(row.chain, Bit(gpu::kStepTypical));
   float above = 0.0f;
+  float moment = 0.0f;
   uint32_t own = 0;
   for (uint32_t i = stretch.begin; i < stretch.end; ++i) {
     const float x = row.logits[i];
     if (x == -kInfinity) continue;
     const uint32_t bin = BinOf(row.range, x);
-    if (bin < row.plan.first) above += Weight(row.range, row.chain.draw_scale, x);
-    own += bin >= row.plan.first && bin <= row.plan.last ? 1 : 0;
+    own += row.IsCutBin(bin) ? 1 : 0;
+    if (!row.IsKeptBin(bin)) continue;
+    above += Weight(row.range, row.chain.draw_scale, x);
+    if (mean) moment += Moment(row.range, row.chain, x, Weight(row.range, row.chain.cut_scale, x));
   }
   above = BlockSum(above, s.reduce);
-  if (row.plan.n_listed == 0 || !row.listed()) return above;
-  const uint32_t n_bins = row.plan.last - row.plan.first + 1;
+  if (mean) {
+    moment = BlockSum(moment, s.reduce);
+    if (ThreadId() == 0) args.sums[at * GridDim() + BlockId()].moment_above = moment;
+  }
+  if (ThreadId() == 0) args.parts[at * GridDim() + BlockId()].above = above;
+  if (row.n_listed == 0 || !row.listed()) return;
+  const uint32_t lowest = row.head_end != 0 ? 0 : row.first;
+  const uint32_t end = row.last < kChooseBins ? row.last + 1 : row.head_end;
+  const uint32_t n_bins = end - lowest;
   float in_front = 0.0f;
   for (uint32_t i = ThreadId(); i < n_bins * BlockId(); i += kChooseThreads) {
-    const uint32_t bin = row.plan.first + i % n_bins;
+    const uint32_t bin = lowest + i % n_bins;
+    if (!row.IsCutBin(bin)) continue;
     in_front +=
         static_cast<float>(args.bins[(at * GridDim() + i / n_bins) * kChooseBins + bin].count);
   }
@@ -412,32 +218,66 @@ RF_DEVICE float ListCandidates(const gpu::ChooseArgs& args, const Row& row, Draw
   to += BlockScan(own, s.reduce) - own;
   for (uint32_t i = stretch.begin; own != 0 && i < stretch.end; ++i) {
     const float x = row.logits[i];
-    if (row.InBins(x)) args.list[at * kChooseList + to++] = {x, static_cast<int32_t>(i)};
+    if (row.InCutBin(x)) args.list[at * kChooseList + to++] = {x, static_cast<int32_t>(i)};
   }
-  return above;
+}
+
+RF_DEVICE float Edited(float x, const gpu::LogitEdit& edit) {
+  constexpr double kMost = 3.402823466e38;
+  if (!(x >= -3.402823466e38f && x <= 3.402823466e38f)) return x;
+  const float scaled = x > 0.0f ? x / edit.divisor : x * edit.divisor;
+  const double y = static_cast<double>(scaled) - edit.minus;
+  if (y > kMost) return static_cast<float>(kMost);
+  if (y < -kMost) return edit.minus == __builtin_inf() ? -kInfinity : static_cast<float>(-kMost);
+  return static_cast<float>(y);
 }
 
 }  // namespace
 
-// The grids of all three are parts by rows, of kChooseThreads threads.
+// A block a row.
+RF_KERNEL(edit_logits, gpu::EditArgs, 256) {
+  LetNextStart();
+  AwaitPrevious();
+  float* logits = args.logits + static_cast<uint64_t>(BlockId()) * args.n_vocab;
+  const uint32_t* begin = args.begin + static_cast<uint64_t>(BlockId()) * gpu::kEditPhases;
+  for (uint32_t phase = 0; phase < gpu::kEditPhases; ++phase) {
+    for (uint32_t i = begin[phase] + ThreadId(); i < begin[phase + 1]; i += gpu::kEditThreads) {
+      const gpu::LogitEdit edit = args.edits[i];
+      float& logit = logits[edit.token];
+      logit = Edited(logit, edit);
+    }
+    BlockBarrier();
+  }
+}
+
+// The grids of the others are parts by rows, of kChooseThreads threads.
 RF_KERNEL(choose_range, gpu::ChooseArgs, 512) {
   LetNextStart();
   AwaitPrevious();
   const uint64_t row = BlockIdY();
   const float* logits = args.logits + row * args.n_vocab;
   const Part part = PartOf(args.n_vocab, BlockId());
+  const bool spread = args.draws != nullptr && HasStep(args.draws[row].steps, gpu::kStepTopNSigma);
   float largest = -kInfinity;
   float inverse_least = -kInfinity;
+  float sum = 0.0f;
+  float count = 0.0f;
   for (uint32_t i = part.begin + ThreadId(); i < part.end; i += kChooseThreads) {
     const float x = logits[i];
     if (x == -kInfinity) continue;
     const float known = x <= 3.402823466e38f ? x : kInfinity;
     largest = known > largest ? known : largest;
     inverse_least = -known > inverse_least ? -known : inverse_least;
+    sum += x;
+    count += 1.0f;
   }
   largest = WaveMax(largest);
   inverse_least = WaveMax(inverse_least);
   RangeShared& s = SharedBlock<RangeShared>();
+  if (spread) {
+    sum = BlockSum(sum, s.reduce);
+    count = BlockSum(count, s.reduce);
+  }
   if (LaneId() == 0) {
     s.largest[WaveId()] = largest;
     s.inverse_least[WaveId()] = inverse_least;
@@ -447,16 +287,20 @@ RF_KERNEL(choose_range, gpu::ChooseArgs, 512) {
   const bool used = LaneId() < kWaves;
   largest = WaveMax(used ? s.largest[LaneId()] : -kInfinity);
   inverse_least = WaveMax(used ? s.inverse_least[LaneId()] : -kInfinity);
-  if (LaneId() == 0) args.parts[row * GridDim() + BlockId()] = {largest, -inverse_least, 0.0f, 0};
+  if (LaneId() == 0) {
+    args.parts[row * GridDim() + BlockId()] = {largest, -inverse_least, 0.0f, 0};
+    if (spread) args.sums[row * GridDim() + BlockId()] = {sum, 0.0f, count, 0.0f, 0.0f};
+  }
 }
 
-RF_KERNEL(choose_bins, gpu::ChooseArgs, 512) {
+// Few registers, as many rows at once are many small blocks.
+RF_KERNEL_RESIDENT(choose_bins, gpu::ChooseArgs, 512, 3) {
   LetNextStart();
   AwaitPrevious();
   const uint64_t row = BlockIdY();
   const Chain chain = ChainOf(args, row);
   const Range range = RangeOf(args, row, chain);
-  if (range.failure != 0 || !HasCuts(chain)) return;
+  if (range.failure != 0 || !Has(chain, kCutting)) return;
   BinsShared& s = SharedBlock<BinsShared>();
   FillBins(args, chain, range, s);
   if (IsLastOfRow(args.counters + 2 * row, s.is_last)) PlanCuts(args, chain, range, s);
@@ -473,7 +317,7 @@ RF_KERNEL(choose_tokens, gpu::ChooseArgs, 512) {
     if (BlockId() != 0) return;
     if (args.draws == nullptr && ThreadId() < gpu::kTopTokens)
       top[ThreadId()] = {0.0f, ThreadId() == 0 ? range.failure : gpu::kNoTopToken};
-    if (args.draws != nullptr && ThreadId() == 0) args.tokens[row] = gpu::kNoTopToken;
+    if (args.draws != nullptr && ThreadId() == 0) args.drawn[row] = {gpu::kNoTopToken, 0.0f};
     return;
   }
   DrawShared& s = SharedBlock<DrawShared>();
@@ -481,24 +325,33 @@ RF_KERNEL(choose_tokens, gpu::ChooseArgs, 512) {
            s.list,
            range,
            chain,
-           {kChooseBins, kChooseBins, 0, 0.0f, 0.0f, 0.0f, 0.0f},
-           args.n_vocab};
-  if (HasCuts(chain)) r.plan = args.plans[row];
-  const float above = ListCandidates(args, r, s);
-  if (ThreadId() == 0) args.parts[row * GridDim() + BlockId()].above = above;
+           args.n_vocab,
+           0,
+           kChooseBins,
+           kChooseBins,
+           0};
+  if (Has(chain, kCutting)) {
+    const gpu::ChoosePlan& plan = args.plans[row];
+    r.head_end = plan.head_end;
+    r.first = plan.first;
+    r.last = plan.last;
+    r.n_listed = plan.n_listed;
+  }
+  ListCandidates(args, r, s);
   if (!IsLastOfRow(args.counters + 2 * row + 1, s.is_last)) return;
   if (r.listed()) {
     const gpu::TopToken* list = args.list + row * kChooseList;
     for (uint32_t i = ThreadId(); i < r.n_candidates(); i += kChooseThreads) s.list[i] = list[i];
     SharedBarrier();
   }
-  const Place place = FindPlace(r, s);
+  const Kept kept =
+      Has(chain, Bit(gpu::kStepTypical)) ? FindKept<true>(args, r, s) : FindKept<false>(args, r, s);
   if (args.draws == nullptr) {
-    WriteTop(r, place, top, s);
+    WriteTop(r, kept, top, s);
     return;
   }
-  const int32_t token = Draw(args, r, place, s);
-  if (token >= 0) args.tokens[row] = token;
+  const gpu::DrawnToken drawn = Draw(args, r, kept, s);
+  if (drawn.token >= 0) args.drawn[row] = drawn;
 }
 
 }  // namespace rocforge::port

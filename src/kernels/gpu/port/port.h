@@ -100,3 +100,13 @@
 #else
 #include "kernels/gpu/port/sim.h"
 #endif
+
+// RF_KERNEL where n_blocks blocks are to fit a multiprocessor: NVIDIA's compiler then takes fewer
+// registers.
+#if defined(__NVPTX__)
+#define RF_KERNEL_RESIDENT(name, Args, max_threads, n_blocks)                                   \
+  extern "C" __attribute__((global)) __attribute__((launch_bounds(max_threads, n_blocks))) void \
+  name(const Args args)
+#else
+#define RF_KERNEL_RESIDENT(name, Args, max_threads, n_blocks) RF_KERNEL(name, Args, max_threads)
+#endif

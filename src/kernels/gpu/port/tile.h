@@ -49,14 +49,6 @@
 #define RF_UNROLL
 #endif
 
-#if defined(__NVPTX__)
-#define RF_KERNEL_RESIDENT(name, Args, max_threads, n_blocks)                                   \
-  extern "C" __attribute__((global)) __attribute__((launch_bounds(max_threads, n_blocks))) void \
-  name(const Args args)
-#else
-#define RF_KERNEL_RESIDENT(name, Args, max_threads, n_blocks) RF_KERNEL(name, Args, max_threads)
-#endif
-
 namespace rocforge::port {
 
 inline constexpr uint32_t kTileValues = 256 / kWaveSize;
