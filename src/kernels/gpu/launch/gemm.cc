@@ -390,30 +390,41 @@ Status Gemm::MultiplyFew(const Stream& stream, GemmArgs args, const SkinnyConfig
   few.n_rows = args.n_rows;
   few.n_columns = column;
   few.n_k_tiles = args.n_k_tiles;
-  // What fits the scratch.
-  const uint32_t stages = CeilDiv(args.n_k_tiles, 2);
-  const int64_t fit = layout.weight_bytes / (int64_t{4} * args.n_rows * column);
+  const uint32_t stages = CeilDiv(args.n_k_tiles, kFewStageTiles);
+  const uint32_t tiles = column / kGemmColumns;
+  const int64_t fit = layout.weight_bytes / (int64_t{4} * args.n_rows * column);  // parts
   const uint32_t tuned = configs[RowBucket(args.n_rows)].parts;  // blocks a multiprocessor
-  const int64_t wanted =
-      tuned != 0 ? CeilDiv(tuned * multiprocessors, column / kGemmColumns) : config.parts;
-  const auto parts =
-      static_cast<uint32_t>(std::clamp<int64_t>(wanted, 1, std::min(int64_t{stages}, fit)));
-  few.k_tiles_per_part = 2 * CeilDiv(stages, parts);
   SkinnyFinishArgs finish{};
   finish.gemm = args;
   finish.partial = few.partial;
-  finish.n_parts = CeilDiv(args.n_k_tiles, few.k_tiles_per_part);
   finish.n_columns = column;
   const bool small = args.n_rows <= 32;
-  LaunchShape shape{column / kGemmColumns, finish.n_parts, kThreads, false, 0, overlap};
-  if (config.direct) shape.shared_bytes = FewSharedBytes(small ? 32 : 64);
+  LaunchShape shape{tiles, 1, kThreads, false, 0, overlap};
+  if (config.direct) {
+    const uint32_t blocks = (tuned != 0 ? tuned : small ? 2 : 1) * multiprocessors;
+    uint32_t per_block = wanted_parts != 0 ? CeilDiv(stages, wanted_parts)
+                                           : CeilDiv(uint64_t{tiles} * stages, blocks);
+    // A tile that begins within a block's stages has one more part.
+    if (CeilDiv(stages, per_block) + 1 > fit) per_block = stages;
+    few.stages_per_block = finish.stages_per_block = per_block;
+    finish.n_stages = stages;
+    shape.grid_x = CeilDiv(uint64_t{tiles} * stages, per_block);
+    shape.shared_bytes = FewSharedBytes(small ? 32 : 64);
+  } else {
+    const int64_t wanted = tuned != 0 ? CeilDiv(tuned * multiprocessors, tiles) : config.parts;
+    const auto parts =
+        static_cast<uint32_t>(std::clamp<int64_t>(wanted, 1, std::min(int64_t{stages}, fit)));
+    few.k_tiles_per_part = kFewStageTiles * CeilDiv(stages, parts);
+    shape.grid_y = finish.n_parts = CeilDiv(args.n_k_tiles, few.k_tiles_per_part);
+  }
   const Kernel& kernel = config.direct ? *(small ? kernels.few_32 : kernels.few_64)
                                        : (small ? kernels.skinny_32 : kernels.skinny_64);
   ROCFORGE_RETURN_IF_ERROR(stream.Launch(kernel, shape, &few));
   const auto columns = static_cast<uint64_t>(args.glu != 0 ? args.n_out[0] : column);
-  return stream.Launch(kernels.skinny_finish,
-                       {CeilDiv(columns, kThreads), args.n_rows, kThreads, false, 0, overlap},
-                       &finish);
+  return stream.Launch(
+      kernels.skinny_finish,
+      {CeilDiv(columns, kThreads * kFinishColumns), args.n_rows, kThreads, false, 0, overlap},
+      &finish);
 }
 
 Status Gemm::MultiplyMany(const Stream& stream, const GemmKernel& chosen, GemmArgs args) const {

@@ -48,8 +48,6 @@ bool IsDirectType(uint32_t type) {
          type == kWeightQ6_K;
 }
 
-uint32_t FewSharedBytes(uint32_t rows) { return kFewStages * FewStageBytes(rows); }
-
 Result<GemmKernels> FindGemmKernels(const BindContext& context, bool glu, bool even_columns) {
   const Modules& modules = *context.modules;
   GemmKernels k;

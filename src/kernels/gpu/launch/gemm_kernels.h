@@ -40,9 +40,6 @@ Result<GemmKernels> FindGemmKernels(const BindContext& context, bool glu, bool e
 // Whether gemm_few knows the WeightType.
 bool IsDirectType(uint32_t type);
 
-// Shared memory that a launch of gemm_few with up to `rows` rows (32 or 64) asks for.
-uint32_t FewSharedBytes(uint32_t rows);
-
 // How a few rows are multiplied.
 struct SkinnyConfig {
   bool direct = false;  // gemm_few instead of gemm_skinny: all weights are of types that it knows

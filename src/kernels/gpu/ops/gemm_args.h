@@ -81,22 +81,25 @@ struct SkinnyArgs {
   uint32_t n_rows;     // at most kMaxSkinnyRows
   uint32_t n_columns;  // virtual
   uint32_t n_k_tiles;
-  uint32_t k_tiles_per_part;  // even; y of the grid counts the parts
+  uint32_t k_tiles_per_part;  // gemm_skinny: even; y of the grid counts the parts
+  uint32_t stages_per_block;  // gemm_few, see below
 };
 
-// gemm_few: stages in shared memory where copies run in the background, and the bytes of one for
-// `rows` of x, 32 or 64: four units of each, and their scales.
-inline constexpr uint32_t kFewStages = 3;
-inline constexpr uint32_t kFewMostRowChunks = 9;  // of Q8_0
-constexpr uint32_t FewStageBytes(uint32_t rows) {
-  return rows * 256 + kGemmColumns * (16 * kFewMostRowChunks + 16);
-}
+// gemm_few: all block tiles of virtual columns, each as stages of two k tiles, are one list, and a
+// block takes the next stages_per_block of it. So a tile has as many parts as blocks came by, the
+// first of them part 0. Shared memory for `rows` of x, 32 or 64: a ring of stages, as many as fit.
+inline constexpr uint32_t kFewStageTiles = 2;
+inline constexpr uint32_t kFewMostSlots = 5;
+constexpr uint32_t FewSharedBytes(uint32_t rows) { return rows <= 32 ? 99 * 1024 : 160 * 1024; }
 
+inline constexpr uint32_t kFinishColumns = 4;  // of a thread
 struct SkinnyFinishArgs {
   GemmArgs gemm;
   const float* partial;
-  uint32_t n_parts;
+  uint32_t n_parts;  // 0: gemm_few's
   uint32_t n_columns;
+  uint32_t n_stages;  // of a tile
+  uint32_t stages_per_block;
 };
 
 // Writes rows [row_begin, row_begin + n_rows) of experts [expert_begin, expert_end) as tiles. Row r

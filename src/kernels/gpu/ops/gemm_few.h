@@ -2,8 +2,8 @@
 //
 // A stage of a row is kStageUnits units: four chunks of nibbles (Q8_0: the first halves), then what
 // else the type has per unit, filled up to an odd number of chunks, so that eight rows' words lie
-// in all banks. Beside it a word for each unit: two f16, scale and offset, or for types with halves
-// both scales.
+// in all banks. Beside it what the type keeps of scales, as it is; the wave that uses a unit makes
+// f16 of them.
 //
 // An integer q is made an f16 by putting its bits below those of 1024, or four places higher below
 // those of 64, where the last place counts 1 too; then that number is taken away, and the middle of
@@ -29,6 +29,8 @@ struct FewType {
   static constexpr uint32_t kExtraChunks = kExtraBytes * kStageUnits / 16;
   static constexpr uint32_t kRowChunks = (kStageUnits + kExtraChunks) | 1;
   static constexpr uint32_t kScalePlane = kExtraBytes == 0 ? 1 : 2;  // two bytes a unit
+  // In the plane after it, for eight units.
+  static constexpr uint32_t kSuperBytes = kKQuant ? 4 : kType == gpu::kWeightQ6_K ? 2 : 0;
   // What is taken away: low and high nibbles.
   static constexpr uint32_t kMiddle = kType == gpu::kWeightQ8_0   ? 128
                                       : kType == gpu::kWeightQ6_K ? 32
@@ -51,62 +53,67 @@ RF_DEVICE float WithinHalf(float v) {
   return most > -65504.0f ? most : -65504.0f;
 }
 
-// The word of scales of a unit: `scale`, its two bytes; `super`, of a super-block; `norm` brings
-// weights into the range of f16.
+// The scales of a unit, each twice as f16: scale and offset, or of both halves. `scale`: its two
+// bytes; `super`: of its super-block; `norm` brings weights into the range of f16.
 template <uint32_t kType>
-RF_DEVICE uint32_t FewScales(uint32_t scale, uint32_t super, float norm) {
+RF_DEVICE U32x2 FewScales(uint32_t scale, uint32_t super, float norm) {
   using Type = FewType<kType>;
+  float first, second = 0.0f;
   if constexpr (Type::kKQuant) {
-    const float s = LowHalf(super) * norm * UnsignedByte(scale, 0);
-    const float o = -(HighHalf(super) * norm) * UnsignedByte(scale, 1);
-    return HalfPair(WithinHalf(s), WithinHalf(Fma(s, static_cast<float>(Type::kMiddle), o)));
+    first = LowHalf(super) * norm * UnsignedByte(scale, 0);
+    second = Fma(first, static_cast<float>(Type::kMiddle),
+                 -(HighHalf(super) * norm) * UnsignedByte(scale, 1));
   } else if constexpr (kType == gpu::kWeightQ6_K) {
     const float d = LowHalf(super) * norm;
-    return HalfPair(WithinHalf(d * SignedByte(scale, 0)), WithinHalf(d * SignedByte(scale, 1)));
+    first = d * SignedByte(scale, 0);
+    second = d * SignedByte(scale, 1);
   } else {
-    return HalfPair(WithinHalf(LowHalf(scale) * norm), 0.0f);
+    first = LowHalf(scale) * norm;
   }
+  first = WithinHalf(first);
+  second = WithinHalf(second);
+  return {HalfPair(first, first), HalfPair(second, second)};
 }
 
-// For FillTiles: rows from `row0` on of one unit of the stage.
+// For FillTiles: a unit of the rows from `words` and `scales` on.
 template <uint32_t kType>
 struct FewPairs {
-  const uint32_t* words;   // of the stage
-  const uint32_t* scales;  // of the stage
-  uint32_t row0;
-  uint32_t unit;
+  const uint32_t* words;  // of the stage
+  const U32x2* scales;    // of the unit
+  uint32_t scale_stride;  // from row to row
+  uint32_t unit;          // of the stage
 
   RF_MEMBER U32x2 operator()(uint32_t row, uint32_t word, uint32_t odd) const {
     using Type = FewType<kType>;
-    const uint32_t* at = words + (row0 + row) * Type::kRowChunks * 4;
+    const uint32_t* at = words + row * Type::kRowChunks * 4;
     const uint32_t* extra = at + 4 * kStageUnits;
     const uint32_t v = at[4 * unit + word] >> (8 * odd);
     uint32_t low, high;
+    constexpr uint32_t kLow = Twice(Type::kLowOnes), kHigh = Twice(Type::kHighOnes);
     if constexpr (kType == gpu::kWeightQ8_0) {
-      low = v & 0x00FF00FFu;
-      high = (extra[4 * unit + word] >> (8 * odd)) & 0x00FF00FFu;
+      low = MaskFlip(v, 0x00FF00FFu, kLow);
+      high = MaskFlip(extra[4 * unit + word] >> (8 * odd), 0x00FF00FFu, kHigh);
     } else {
-      low = v & 0x000F000Fu;
-      high = v & 0x00F000F0u;
+      low = MaskFlip(v, 0x000F000Fu, kLow);
+      high = MaskFlip(v, 0x00F000F0u, kHigh);
     }
     if constexpr (kType == gpu::kWeightQ5_K) {
       const uint32_t bits = extra[unit] >> (8 * odd + word);
-      low |= (bits << 4) & 0x00100010u;
-      high |= (bits << 4) & 0x01000100u;
+      low = MaskFlip(bits << 4, 0x00100010u, low);
+      high = MaskFlip(bits << 4, 0x01000100u, high);
     } else if constexpr (kType == gpu::kWeightQ6_K) {
       const uint32_t first = extra[2 * unit] >> (2 * word);
       const uint32_t second = extra[2 * unit + 1] >> (2 * word);
-      low |= (odd != 0 ? first >> 4 : first << 4) & 0x00300030u;
-      high |= (odd != 0 ? second : second << 8) & 0x03000300u;
+      low = MaskFlip(odd != 0 ? first >> 4 : first << 4, 0x00300030u, low);
+      high = MaskFlip(odd != 0 ? second : second << 8, 0x03000300u, high);
     }
-    low = AddPairs(low ^ Twice(Type::kLowOnes), Twice(Type::kLowBase | kMinusHalf));
-    high = AddPairs(high ^ Twice(Type::kHighOnes), Twice(Type::kHighBase | kMinusHalf));
-    const uint32_t pair = scales[(row0 + row) * kStageUnits + unit];
-    const uint32_t first = LookUp8(pair, pair, 0x1010);
-    const uint32_t second = LookUp8(pair, pair, 0x3232);
+    low = AddPairs(low, Twice(Type::kLowBase | kMinusHalf));
+    high = AddPairs(high, Twice(Type::kHighBase | kMinusHalf));
+    const U32x2 scale = scales[row * scale_stride];
     if constexpr (Type::kKQuant)
-      return {FmaPairs(low, first, second), FmaPairs(high, first, second)};
-    return {FmaPairs(low, first, 0), FmaPairs(high, kType == gpu::kWeightQ6_K ? second : first, 0)};
+      return {FmaPairs(low, scale.x, scale.y), FmaPairs(high, scale.x, scale.y)};
+    return {FmaPairs(low, scale.x, 0),
+            FmaPairs(high, kType == gpu::kWeightQ6_K ? scale.y : scale.x, 0)};
   }
 };
 

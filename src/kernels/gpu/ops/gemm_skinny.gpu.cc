@@ -170,37 +170,67 @@ RF_DEVICE void SkinnyGemm(const SkinnyArgs& args) {
   }
 }
 
+constexpr uint32_t kFinishColumns = gpu::kFinishColumns;
+struct ColumnSums {
+  float v[kFinishColumns];
+};
+
 }  // namespace
 
 RF_KERNEL_RESIDENT(gemm_skinny_32, gpu::SkinnyArgs, 256, 2) { SkinnyGemm<2>(args); }
 RF_KERNEL_RESIDENT(gemm_skinny_64, gpu::SkinnyArgs, 256, 2) { SkinnyGemm<4>(args); }
 
-// x of the grid: virtual columns (of weight 0 with glu); y: rows.
+namespace {
+
+// The sum of the parts of kFinishColumns columns of a row.
+RF_DEVICE ColumnSums SumParts(const gpu::SkinnyFinishArgs& args, uint32_t row, uint32_t column) {
+  uint32_t n_parts = args.n_parts;
+  if (n_parts == 0) {
+    const uint32_t first = column / gpu::kGemmColumns * args.n_stages;
+    n_parts =
+        (first + args.n_stages - 1) / args.stages_per_block - first / args.stages_per_block + 1;
+  }
+  const uint64_t stride = uint64_t{args.gemm.n_rows} * args.n_columns;
+  const float* from = args.partial + uint64_t{row} * args.n_columns + column;
+  ColumnSums sum = {};
+  _Pragma("clang loop unroll_count(4)") for (uint32_t p = 0; p < n_parts; ++p) {
+    const TileChunk part = LoadChunk(reinterpret_cast<const U32x4*>(from + p * stride));
+    RF_UNROLL
+    for (uint32_t i = 0; i < kFinishColumns; ++i) sum.v[i] += BitCast<float>(uint32_t{part[i]});
+  }
+  return sum;
+}
+
+}  // namespace
+
+// x of the grid: virtual columns (of weight 0 with glu), kFinishColumns a thread; y: rows.
 RF_KERNEL(gemm_skinny_finish, gpu::SkinnyFinishArgs, 256) {
   LetNextStart();
   AwaitPrevious();
   const GemmArgs& gemm = args.gemm;
   const uint32_t row = BlockIdY();
   GemmTile tile{};
-  tile.column = BlockId() * BlockDim() + ThreadId();
+  tile.column = (BlockId() * BlockDim() + ThreadId()) * kFinishColumns;
   const GemmWeight weight = gemm.glu != 0 ? WeightAt(gemm, 0) : WeightOf(gemm, tile);
   const uint32_t column = tile.column - weight.first_column;
   if (column >= weight.n_out) return;
-  const auto total = [&](uint32_t virtual_column) {
-    float sum = 0.0f;
-    for (uint32_t p = 0; p < args.n_parts; ++p)
-      sum += args.partial[(uint64_t{p} * gemm.n_rows + row) * args.n_columns + virtual_column];
-    return sum;
-  };
   const RowOut out = RowFrom(gemm, tile, weight, row, row, column);
+  const ColumnSums sums = SumParts(args, row, tile.column);
   if (gemm.glu == 0) {
-    weight.out[out.at] = out.Finish(total(tile.column), 0);
+    RF_UNROLL
+    for (uint32_t i = 0; i < kFinishColumns; ++i)
+      if (column + i < weight.n_out) weight.out[out.at + i] = out.Finish(sums.v[i], i);
     return;
   }
   const GemmWeight up_weight = WeightAt(gemm, 1);
   const RowOut up = RowFrom(gemm, tile, up_weight, row, row, column);
-  weight.out[out.at] = Gated(gemm.gate, out.Linear(total(column), 0),
-                             up.Linear(total(up_weight.first_column + column), 0));
+  const ColumnSums up_sums = SumParts(args, row, up_weight.first_column + column);
+  RF_UNROLL
+  for (uint32_t i = 0; i < kFinishColumns; ++i) {
+    if (column + i < weight.n_out)
+      weight.out[out.at + i] =
+          Gated(gemm.gate, out.Linear(sums.v[i], i), up.Linear(up_sums.v[i], i));
+  }
 }
 
 }  // namespace rocforge::port

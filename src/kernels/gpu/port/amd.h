@@ -122,6 +122,12 @@ RF_DEVICE uint64_t Ballot(bool predicate) {
   }
 }
 
+// A wave's accesses to LDS are done in order: only the compiler must keep it.
+RF_DEVICE void WaveSync() {
+  __builtin_amdgcn_fence(__ATOMIC_RELEASE, "wavefront");
+  __builtin_amdgcn_wave_barrier();
+  __builtin_amdgcn_fence(__ATOMIC_ACQUIRE, "wavefront");
+}
 RF_DEVICE void BlockBarrier() {
   __builtin_amdgcn_fence(__ATOMIC_RELEASE, "workgroup");
   __builtin_amdgcn_s_barrier();
@@ -232,11 +238,12 @@ RF_DEVICE void StoreRelease(uint32_t* p, uint32_t v) {
 
 // Through registers: the device's own path from memory to LDS moves 4 bytes a lane.
 RF_DEVICE void CopyAsync(U32x4* shared, const U32x4* from) { *shared = *from; }
+RF_DEVICE void CopyAsync(U32x2* shared, const U32x2* from) { *shared = *from; }
+RF_DEVICE void CopyAsync(uint32_t* shared, const uint32_t* from) { *shared = *from; }
 RF_DEVICE void CopyWait() {}
 // gemm_few is not for AMD yet: clang 19 reads its stages by flat accesses, and spills them on
 // RDNA2.
 #define RF_PORT_FEW_ROWS 0
-inline constexpr bool kCopiesInBackground = false;
 RF_DEVICE void CopyCommit() {}
 template <int kGroups>
 RF_DEVICE void CopyWaitBut() {}

@@ -43,6 +43,7 @@ RF_DEVICE uint64_t Ballot(bool predicate) {
   return static_cast<uint32_t>(__nvvm_vote_ballot_sync(kAllLanes, predicate));
 }
 
+RF_DEVICE void WaveSync() { __nvvm_bar_warp_sync(kAllLanes); }
 RF_DEVICE void BlockBarrier() { __nvvm_bar_sync(0); }
 RF_DEVICE void SharedBarrier() { __nvvm_bar_sync(0); }
 
@@ -166,9 +167,18 @@ RF_DEVICE void CopyAsync(U32x4* shared, const U32x4* from) {
       reinterpret_cast<uintptr_t>((__attribute__((address_space(3))) void*)shared));
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(to), "l"(from) : "memory");
 }
+RF_DEVICE void CopyAsync(U32x2* shared, const U32x2* from) {
+  const auto to = static_cast<uint32_t>(
+      reinterpret_cast<uintptr_t>((__attribute__((address_space(3))) void*)shared));
+  asm volatile("cp.async.ca.shared.global [%0], [%1], 8;" ::"r"(to), "l"(from) : "memory");
+}
+RF_DEVICE void CopyAsync(uint32_t* shared, const uint32_t* from) {
+  const auto to = static_cast<uint32_t>(
+      reinterpret_cast<uintptr_t>((__attribute__((address_space(3))) void*)shared));
+  asm volatile("cp.async.ca.shared.global [%0], [%1], 4;" ::"r"(to), "l"(from) : "memory");
+}
 RF_DEVICE void CopyWait() { asm volatile("cp.async.wait_all;" ::: "memory"); }
 #define RF_PORT_FEW_ROWS 1
-inline constexpr bool kCopiesInBackground = true;
 RF_DEVICE void CopyCommit() { asm volatile("cp.async.commit_group;" ::: "memory"); }
 template <int kGroups>
 RF_DEVICE void CopyWaitBut() {

@@ -61,8 +61,6 @@ RF_DEVICE void BulkCopy(void* to, const void* from, uint32_t bytes, SharedPhase&
       : "memory");
 }
 
-RF_DEVICE void WaveSync() { __nvvm_bar_warp_sync(kAllLanes); }
-
 // The matrix descriptor of PTX ISA "Matrix Descriptor Format": rows of 128 bytes, eight rows in
 // 1024 bytes, 128-byte swizzle. Adding 2 moves on by 32 bytes, 16 columns.
 RF_DEVICE uint64_t MatrixDescriptor(const U32x4* rows) {

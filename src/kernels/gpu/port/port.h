@@ -22,6 +22,8 @@
 //   T Shuffle(T v, lane)         v of `lane` in [0, kWaveSize). T: 4 bytes.
 //   T ShuffleXor(T v, mask)      v of lane ^ mask, mask in [1, kWaveSize).
 //   uint64_t Ballot(bool p)      bit i: p of lane i.
+//   void WaveSync()              by all lanes of a wave: what they wrote to shared memory before it
+//   is seen by all of them after it, and what they read there has been read.
 //   void BlockBarrier()          everything written before it to shared or global memory by the
 //   block is seen after it.
 //   void SharedBarrier()         the same for shared memory alone, where the block exchanges
@@ -68,11 +70,10 @@
 //   SharedAdd(uint32_t*, uint32_t)   relaxed, within the block; the pointer is to shared memory.
 //   uint32_t
 //   LoadAcquire(const uint32_t*), void StoreRelease(uint32_t*, uint32_t)   device scope. void
-//   CopyAsync(U32x4* shared, const U32x4* from)   16 bytes into shared memory, in the background
-//   where the device can; there for this thread after its CopyWait(), for the block after the
-//   barrier that follows. constexpr bool kCopiesInBackground: the thread does not wait at CopyAsync
-//   (NVIDIA; sim with waves of 32, so that both ways are tested). RF_PORT_FEW_ROWS: 1 where
-//   ops/gemm_few.gpu.cc is compiled. void CopyCommit()   the copies
+//   CopyAsync(T* shared, const T* from)   T: uint32_t, U32x2, U32x4; into shared memory, in the
+//   background where the device can (NVIDIA); there for this thread after its CopyWait(), for the
+//   block after the barrier that follows. RF_PORT_FEW_ROWS: 1 where ops/gemm_few.gpu.cc is
+//   compiled. void CopyCommit()   the copies
 //   since the last one are a group; void CopyWaitBut<n>()   all groups but the last n are there,
 //   for this thread. void DeviceFence()           what this thread wrote before it, and what
 //   barriers and acquiring loads showed it, is seen by every thread of the device that acquires

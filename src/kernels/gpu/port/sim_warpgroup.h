@@ -31,10 +31,6 @@ RF_DEVICE void BulkCopy(void* to, const void* from, uint32_t bytes, SharedPhase&
   sim::CopyForPhase(to, from, bytes, phase);
 }
 
-RF_DEVICE void WaveSync(const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
-  static_cast<void>(sim::Ballot(true, {file, line}));
-}
-
 RF_DEVICE void LoadTileRow(float* columns, const U32x4* rows, uint32_t row) {
   for (uint32_t i = 0; i < kTileRowColumns; ++i) {
     const U32x4& chunk = rows[SwizzledChunk(row, i / 8)];

@@ -29,6 +29,8 @@
 // TileChunk is 16 bytes as one register value: arrays of it stay in registers, where copies of
 // struct U32x4 from memory to memory would not. `LoadChunk(p)`, `StoreChunk(p, v)` move one.
 //
+//   uint32_t MaskFlip(v, mask, bits)   (v & mask) ^ bits: one instruction on NVIDIA, where the
+//     compiler makes two of it if mask and bits are constants.
 //   uint32_t HalfPair(low, high)  FloatToHalf of both, low in the lower half.
 //   uint32_t AddPairs(a, b), FmaPairs(a, b, c)   a + b and a b + c of both halves, rounded to
 //   nearest
@@ -94,6 +96,16 @@ RF_DEVICE uint32_t FmaPairs(uint32_t a, uint32_t b, uint32_t c) {
 #else
   const auto half = [](uint32_t v) { return HalfToFloat(static_cast<uint16_t>(v)); };
   return HalfPair(Fma(half(a), half(b), half(c)), Fma(half(a >> 16), half(b >> 16), half(c >> 16)));
+#endif
+}
+
+RF_DEVICE uint32_t MaskFlip(uint32_t v, uint32_t mask, uint32_t bits) {
+#if defined(__NVPTX__)
+  uint32_t result;
+  asm("lop3.b32 %0, %1, %2, %3, 0x6A;" : "=r"(result) : "r"(v), "r"(mask), "r"(bits));
+  return result;
+#else
+  return (v & mask) ^ bits;
 #endif
 }
 

@@ -19,8 +19,7 @@
 //   void BulkCopy(void* to_shared, const void* from, uint32_t bytes, SharedPhase&)   by one thread;
 //     addresses and bytes are multiples of 16. The bytes count for the phase when they have
 //     arrived.
-//   void WaveSync()   by all lanes of a wave: what they read from shared memory before it has been
-//     read, so that a BulkCopy that a lane starts after it may overwrite it.
+//     What other lanes of the wave read before a WaveSync, a BulkCopy after it may overwrite.
 //
 //   WarpgroupSum<N>              float v[N / 2]: D[64, N] of one warpgroup, N 128 or 256.
 //   void WarpgroupMultiply(WarpgroupSum<N>&, const U32x4* a, const U32x4* b)   D += A[64, 64] B[N,
