@@ -31,7 +31,7 @@ enum class Wanted : uint8_t {
 
 // That and what it takes. What the spans name need live no longer than the step.
 struct Choice {
-  // NOLINTNEXTLINE(google-explicit-constructor): a Wanted says it all where nothing else is needed
+  // Not explicit: a Wanted says it all where nothing else is needed.
   Choice(Wanted w = Wanted::kLogits, std::span<const TokenDraw> d = {},
          std::span<const RowEdits> e = {})
       : wanted(w), draws(d), edits(e) {}
