@@ -51,35 +51,35 @@ TEST(GpuTest, TheSimulatorWritesWhatTheCpuWrites) {
 // and of each token four bytes come back.
 TEST(GpuTest, DrawsOnTheDevice) {
   const ToyFile toy;
-  const auto run = [&](const char* device, const char* xtc) {
-    return RunRocforge({"generate",  "-m",
-                        toy.path(),  "--device",
-                        device,      "--prompt-ids",
-                        "1,270,261", "--temperature",
-                        "0.8",       "--top-k",
-                        "0",         "--top-p",
-                        "0.95",      "--xtc-probability",
-                        xtc,         "--seed",
-                        "7",         "-n",
-                        "6",         "--json"});
+  const auto run = [&](const char* device, const std::vector<std::string>& more) {
+    const std::vector<std::string> args = {"generate", "-m",           toy.path(),  "--device",
+                                           device,     "--prompt-ids", "1,270,261", "--temperature",
+                                           "0.8",      "--top-k",      "0",         "--seed",
+                                           "7",        "-n",           "6",         "--json"};
+    const Finished f = RunRocforge(With(args, more));
+    EXPECT_EQ(f.exit_code, 0) << f.err;
+    json parsed = json::parse(f.out, nullptr, false);
+    EXPECT_TRUE(parsed.is_object()) << f.out;
+    return parsed;
   };
-  const Finished cpu = run("cpu", "0");
-  const Finished sim = run("sim32", "0");
-  const Finished host = run("sim32", "0.5");
-  ASSERT_EQ(sim.exit_code, 0) << sim.err;
-  ASSERT_EQ(host.exit_code, 0) << host.err;
-  const json on_cpu = json::parse(cpu.out, nullptr, false);
-  const json on_sim = json::parse(sim.out, nullptr, false);
-  const json on_host = json::parse(host.out, nullptr, false);
-  ASSERT_TRUE(on_cpu.is_object() && on_sim.is_object() && on_host.is_object());
-  EXPECT_EQ(on_sim["ids"], on_cpu["ids"]);
-  const json& each = on_sim["stats"]["per_token"];
-  EXPECT_LE(each["synchronisations"].get<double>(), 1.0);
-  EXPECT_EQ(each["allocations"].get<double>(), 0.0);
-  EXPECT_EQ(each["bytes_to_host"].get<double>(), 4.0);
-  EXPECT_GT(each["kernels"].get<double>(), 5.0);
-  EXPECT_LE(each["launches"].get<double>(), each["kernels"].get<double>());
-  EXPECT_GT(on_host["stats"]["per_token"]["bytes_to_host"].get<double>(), 500.0);
+  const std::vector<std::vector<std::string>> samplers = {
+      {"--top-p", "0.95"},
+      {"--top-p", "0.95", "--xtc-probability", "0.5"},
+      {"--repeat-penalty", "1.3", "--logit-bias", "270=-4", "--min-p", "0.02"},
+      {"--mirostat", "2"}};
+  for (const std::vector<std::string>& more : samplers) {
+    const json on_cpu = run("cpu", more);
+    const json on_sim = run("sim32", more);
+    EXPECT_EQ(on_sim["ids"], on_cpu["ids"]) << more[0];
+    const json& each = on_sim["stats"]["per_token"];
+    EXPECT_LE(each["synchronisations"].get<double>(), 1.0);
+    EXPECT_EQ(each["allocations"].get<double>(), 0.0);
+    EXPECT_EQ(each["bytes_to_host"].get<double>(), 8.0) << "the token and its surprise";
+    EXPECT_GT(each["kernels"].get<double>(), 5.0);
+    EXPECT_LE(each["launches"].get<double>(), each["kernels"].get<double>());
+  }
+  const json with_logits = run("sim32", {"--logprobs", "2"});
+  EXPECT_GT(with_logits["stats"]["per_token"]["bytes_to_host"].get<double>(), 500.0);
 }
 
 TEST(GpuTest, AMissingGpuIsAnErrorOnlyIfItWasAskedFor) {
