@@ -19,6 +19,7 @@ constexpr int64_t kStampBytes = sizeof(gpu::OpStamp);
 constexpr int64_t kCountBytes = sizeof(uint64_t);
 constexpr int kCostStamps = 64;
 constexpr auto kRateTime = std::chrono::milliseconds(20);
+constexpr int kRateTries = 8;
 // Clocks this near to one tick a nanosecond are clocks of nanoseconds.
 constexpr double kNearOne = 0.02;
 
@@ -74,23 +75,37 @@ Status OpStamps::Read(const gpu::Stream& stream, std::vector<Stamp>* stamps) {
   return {};
 }
 
-// Nothing else is known of the clock's rate; the host's clock tells it to a per mille.
+// Nothing else is known of the clock's rate; the host's clock tells it. A host that was busy with
+// something else between a stamp and its own clock would tell a wrong one: of several tries at each
+// end the quickest counts, and its middle.
 Status OpStamps::Calibrate(const gpu::Stream& stream) {
   ROCFORGE_RETURN_IF_ERROR(Enqueue(stream, 0));  // the first launch loads code
   ROCFORGE_RETURN_IF_ERROR(stream.Synchronize());
-  Clock::time_point host[2];
-  for (Clock::time_point& time : host) {
-    ROCFORGE_RETURN_IF_ERROR(Enqueue(stream, 0));
-    ROCFORGE_RETURN_IF_ERROR(stream.Synchronize());
-    time = Clock::now();
-    if (&time == host) std::this_thread::sleep_for(kRateTime);
+  struct End {
+    size_t stamp = 0;
+    Clock::duration took = Clock::duration::max();
+    Clock::time_point middle;
+  };
+  End ends[2];
+  size_t stamp = 1;
+  for (End& end : ends) {
+    for (int i = 0; i < kRateTries; ++i, ++stamp) {
+      const Clock::time_point before = Clock::now();
+      ROCFORGE_RETURN_IF_ERROR(Enqueue(stream, 0));
+      ROCFORGE_RETURN_IF_ERROR(stream.Synchronize());
+      const Clock::duration took = Clock::now() - before;
+      if (took < end.took) end = {stamp, took, before + took / 2};
+    }
+    if (&end == ends) std::this_thread::sleep_for(kRateTime);
   }
   std::vector<Stamp> stamps;
   ROCFORGE_RETURN_IF_ERROR(Read(stream, &stamps));
-  const int64_t ticks = stamps.size() == 3 ? stamps[2].time_ns - stamps[1].time_ns : 0;
+  const int64_t ticks =
+      stamps.size() == stamp ? stamps[ends[1].stamp].time_ns - stamps[ends[0].stamp].time_ns : 0;
   if (ticks <= 0) return Unavailable("the device's clock does not move: ops cannot be timed");
-  const double rate = std::chrono::duration<double, std::nano>(host[1] - host[0]).count() /
-                      static_cast<double>(ticks);
+  const double rate =
+      std::chrono::duration<double, std::nano>(ends[1].middle - ends[0].middle).count() /
+      static_cast<double>(ticks);
   ns_per_tick_ = std::fabs(rate - 1) < kNearOne ? 1 : rate;
   return {};
 }
