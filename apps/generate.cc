@@ -264,7 +264,7 @@ Status Generate(const GenerateFlags& flags) {
   ROCFORGE_ASSIGN_OR_RETURN(const Prompt prompt, ReadPrompt(flags));
   ROCFORGE_ASSIGN_OR_RETURN(GenerateRequest request, MakeRequest(flags));
   ROCFORGE_ASSIGN_OR_RETURN(engine::EngineOptions options, ToEngineOptions(flags.engine));
-  options.max_outputs = flags.logprobs > 0 ? kLogProbRows : 1;
+  options.max_outputs = flags.logprobs > 0 ? std::min(kLogProbRows, options.max_batch_tokens) : 1;
   ROCFORGE_ASSIGN_OR_RETURN(const std::unique_ptr<TextModel> model,
                             LoadTextModel(options, flags.chat_template));
   Log(LogLevel::kInfo, "{} on {}, context {}", DescribeModel(model->engine().info()),

@@ -72,9 +72,11 @@ TEST(GenerateTest, ChatTemplateUnlessRaw) {
 
 TEST(GenerateTest, JsonHasOneObjectWithTheAgreedFields) {
   const ToyFile toy;
-  const Finished f = RunRocforge({"generate", "-m", toy.path(), "--prompt-ids", "1,70,80",
-                                  "--force-ids", "260,198,2", "--ignore-eos", "--logprobs", "1000",
-                                  "--json", "--kv-type", "f32"});
+  const std::vector<std::string> args = {"generate",   "-m",          toy.path(),  "--prompt-ids",
+                                         "1,70,80",    "--force-ids", "260,198,2", "--ignore-eos",
+                                         "--logprobs", "1000",        "--json",    "--kv-type",
+                                         "f32"};
+  const Finished f = RunRocforge(args);
   ASSERT_EQ(f.exit_code, 0) << f.err;
   const json o = ParseOrFail(f.out);
   EXPECT_EQ(o["prompt_ids"], json({1, 70, 80}));
@@ -94,6 +96,9 @@ TEST(GenerateTest, JsonHasOneObjectWithTheAgreedFields) {
   EXPECT_EQ(o["stats"]["prompt_tokens"], 3);
   EXPECT_EQ(o["stats"]["generated_tokens"], 3);
   EXPECT_GT(o["stats"]["bytes_per_token"], 0);
+  const Finished small = RunRocforge(With(args, {"--batch", "2"}));
+  EXPECT_EQ(small.exit_code, 0) << small.err;
+  EXPECT_EQ(ParseOrFail(small.out)["logprobs"].size(), 6u) << "a batch below the rows of logits";
 }
 
 TEST(GenerateTest, SeedsAndThreads) {
