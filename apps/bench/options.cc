@@ -1,7 +1,5 @@
 #include "apps/bench/options.h"
 
-#include <algorithm>
-#include <cctype>
 #include <cstdlib>
 #include <sstream>
 #include <vector>

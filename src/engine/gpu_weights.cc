@@ -11,6 +11,7 @@
 #include "base/cpu_info.h"
 #include "base/format.h"
 #include "base/log.h"
+#include "base/round_up.h"
 #include "kernels/gpu/layout/weights.h"
 
 namespace rocforge::engine {
@@ -22,8 +23,6 @@ constexpr int64_t kAlignment = 256;
 constexpr int64_t kStagingBytes = int64_t{32} << 20;
 constexpr size_t kStagingBuffers = 3;
 constexpr int64_t kReadAheadBytes = 4 * kStagingBytes;
-
-int64_t AlignUp(int64_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
 
 bool IsVector(const op::TensorDesc& desc) { return desc.outer == 1 && desc.rows == 1; }
 
@@ -125,7 +124,7 @@ Result<GpuWeights> GpuWeights::Plan(const graph::Graph& graph,
     if (found == w.slots_.end()) {
       slot.offset = w.bytes_;
       slot.packed_bytes = gpu::PackedBytes(slot.desc);
-      w.bytes_ += AlignUp(slot.packed_bytes);
+      w.bytes_ += RoundUp(slot.packed_bytes, kAlignment);
       found = w.slots_.insert(w.slots_.end(), slot);
     }
     w.slot_of_weight_[index] = static_cast<int32_t>(found - w.slots_.begin());

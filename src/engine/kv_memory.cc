@@ -6,12 +6,13 @@
 #include <utility>
 
 #include "base/format.h"
+#include "base/round_up.h"
 #include "kernels/op/kv_page.h"
 
 namespace rocforge::engine {
 namespace {
 
-int64_t AlignPlane(int64_t bytes) { return (bytes + 63) / 64 * 64; }
+constexpr int64_t kPlaneAlignment = 64;
 
 int64_t PhysicalMemoryBytes() {
   return int64_t{::sysconf(_SC_PHYS_PAGES)} * ::sysconf(_SC_PAGE_SIZE);
@@ -24,8 +25,8 @@ struct LayerBytes {
 
 LayerBytes BytesOf(const graph::KvSpec& spec, DType type, int64_t n_pages, int64_t page_size) {
   const int64_t planes = n_pages * spec.n_kv_heads;
-  return {AlignPlane(planes * op::KvPlaneBytes(type, page_size, spec.head_dim_k)),
-          AlignPlane(planes * op::KvPlaneBytes(type, page_size, spec.head_dim_v))};
+  return {RoundUp(planes * op::KvPlaneBytes(type, page_size, spec.head_dim_k), kPlaneAlignment),
+          RoundUp(planes * op::KvPlaneBytes(type, page_size, spec.head_dim_v), kPlaneAlignment)};
 }
 
 }  // namespace

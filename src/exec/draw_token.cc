@@ -120,7 +120,7 @@ Status CheckChoice(const op::Step& step, const Choice& choice) {
     return InvalidArgument(Format("there are edits of {} rows of logits for tokens chosen in {}",
                                   choice.edits.size(), n_rows));
   }
-  for (const RowEdits& row : choice.edits) {
+  for (const EditLists& row : choice.edits) {
     const size_t n = row[0].size() + row[1].size() + row[2].size();
     if (n > kMostEdits)
       return InvalidArgument(Format("{} edits of a row of logits, at most {}", n, kMostEdits));
@@ -168,16 +168,11 @@ DrawnToken DrawToken(std::span<const float> logits, const TokenDraw& draw) {
   return drawn;
 }
 
-void EditLogits(const RowEdits& edits, std::span<float> logits) {
-  constexpr double kMost = std::numeric_limits<float>::max();
-  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+void EditLogits(const EditLists& edits, std::span<float> logits) {
   for (const std::span<const LogitEdit> list : edits) {
     for (const LogitEdit& edit : list) {
-      float& x = logits[static_cast<size_t>(edit.token)];
-      if (!std::isfinite(x)) continue;
-      const float scaled = x > 0 ? x / edit.divisor : x * edit.divisor;
-      const double y = scaled - edit.minus;
-      x = static_cast<float>(edit.minus == kInfinity ? -kInfinity : std::clamp(y, -kMost, kMost));
+      float& logit = logits[static_cast<size_t>(edit.token)];
+      logit = Edited(logit, edit);
     }
   }
 }

@@ -1,10 +1,11 @@
 // How a token of a row of logits is chosen where the logits are: on the device after the step.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <initializer_list>
 #include <span>
+
+#include "tensor/logit_edit.h"
 
 namespace rocforge::exec {
 
@@ -49,19 +50,10 @@ struct DrawnToken {
 // By a sort, in double precision: what CPUs do, and what tests compare with. Takes memory.
 DrawnToken DrawToken(std::span<const float> logits, const TokenDraw& draw);
 
-// A change of one logit before a token is chosen, as sample::LogitEdit. Uploaded as it is.
-struct LogitEdit {
-  int32_t token = 0;
-  float divisor = 1;  // above 0: positive logits are divided by it, the others multiplied
-  double minus = 0;   // then subtracted; infinity bans the token
-};
-
-// Of one row: lists that are made one after the other, each of which names a token at most once.
-using RowEdits = std::array<std::span<const LogitEdit>, 3>;
 // In all lists of a row together.
 inline constexpr size_t kMostEdits = 4096;
 
 // As the device makes them.
-void EditLogits(const RowEdits& edits, std::span<float> logits);
+void EditLogits(const EditLists& edits, std::span<float> logits);
 
 }  // namespace rocforge::exec

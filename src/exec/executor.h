@@ -33,13 +33,13 @@ enum class Wanted : uint8_t {
 struct Choice {
   // Not explicit: a Wanted says it all where nothing else is needed.
   Choice(Wanted w = Wanted::kLogits, std::span<const TokenDraw> d = {},
-         std::span<const RowEdits> e = {})
+         std::span<const EditLists> e = {})
       : wanted(w), draws(d), edits(e) {}
 
   Wanted wanted;
   std::span<const TokenDraw> draws;  // one for each row with kDrawnTokens, else none
   // One for each row, or none. Made before tokens are chosen; not with kLogits.
-  std::span<const RowEdits> edits;
+  std::span<const EditLists> edits;
 };
 
 inline constexpr size_t kTopTokens = 64;

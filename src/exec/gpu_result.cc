@@ -29,7 +29,7 @@ static_assert(sizeof(DrawnToken) == sizeof(gpu::DrawnToken) &&
 static_assert(sizeof(LogitEdit) == sizeof(gpu::LogitEdit) &&
               offsetof(LogitEdit, divisor) == offsetof(gpu::LogitEdit, divisor) &&
               offsetof(LogitEdit, minus) == offsetof(gpu::LogitEdit, minus) &&
-              std::tuple_size_v<RowEdits> == gpu::kEditPhases);
+              std::tuple_size_v<EditLists> == gpu::kEditPhases);
 static_assert(static_cast<uint32_t>(DrawStep::kTopK) == gpu::kStepTopK &&
               static_cast<uint32_t>(DrawStep::kTopP) == gpu::kStepTopP &&
               static_cast<uint32_t>(DrawStep::kMinP) == gpu::kStepMinP &&

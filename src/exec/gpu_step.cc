@@ -7,12 +7,13 @@
 #include <utility>
 
 #include "base/format.h"
+#include "base/round_up.h"
 
 namespace rocforge::exec {
 namespace {
 
 // Arrays start on boundaries of 64 bytes.
-size_t Padded(int64_t n) { return (static_cast<size_t>(n) + 15) / 16 * 16; }
+size_t Padded(int64_t n) { return static_cast<size_t>(RoundUp(n, 16)); }
 
 }  // namespace
 
@@ -53,7 +54,7 @@ GpuStep::Offsets GpuStep::OffsetsOf(const graph::PlanLimits& limits, int32_t max
   // From here on what is not used is not copied: of page tables the rows behind those of the step's
   // sequences, unless there are edits.
   place(&at.page_table, int64_t{max_sequences} * page_table_stride);
-  place(&at.edit_begin, int64_t{max_sequences} * std::tuple_size_v<RowEdits> + 1);
+  place(&at.edit_begin, int64_t{max_sequences} * std::tuple_size_v<EditLists> + 1);
   place(&at.edits, max_sequences * static_cast<int64_t>(kMostEdits) * kEdit);
   return at;
 }
@@ -82,13 +83,13 @@ Result<GpuStep> GpuStep::Create(const std::shared_ptr<const gpu::Device>& device
   return s;
 }
 
-size_t GpuStep::PlaceEdits(std::span<const RowEdits> rows) {
+size_t GpuStep::PlaceEdits(std::span<const EditLists> rows) {
   auto* const base = reinterpret_cast<int32_t*>(pinned_.bytes().data());
   int32_t* begin = base + at_.edit_begin;
   auto* const edits = reinterpret_cast<LogitEdit*>(base + at_.edits);
   size_t n = 0;
   *begin = 0;
-  for (const RowEdits& row : rows) {
+  for (const EditLists& row : rows) {
     for (const std::span<const LogitEdit> list : row) {
       std::copy(list.begin(), list.end(), edits + n);
       n += list.size();

@@ -60,7 +60,7 @@ class GpuStep {
                            int32_t page_table_stride);
   gpu::DevicePtr AddressOf(size_t at) const { return device_.ptr() + at * sizeof(int32_t); }
   // Lays them out; the end of what they use.
-  size_t PlaceEdits(std::span<const RowEdits> rows);
+  size_t PlaceEdits(std::span<const EditLists> rows);
   gpu::PinnedBuffer pinned_;
   gpu::Buffer device_;
   gpu::DeviceStep device_step_;

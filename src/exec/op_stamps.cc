@@ -86,26 +86,28 @@ Status OpStamps::Calibrate(const gpu::Stream& stream) {
     Clock::duration took = Clock::duration::max();
     Clock::time_point middle;
   };
-  End ends[2];
-  size_t stamp = 1;
-  for (End& end : ends) {
-    for (int i = 0; i < kRateTries; ++i, ++stamp) {
+  size_t n_stamps = 1;
+  const auto find = [&](End* end) -> Status {
+    for (int i = 0; i < kRateTries; ++i, ++n_stamps) {
       const Clock::time_point before = Clock::now();
       ROCFORGE_RETURN_IF_ERROR(Enqueue(stream, 0));
       ROCFORGE_RETURN_IF_ERROR(stream.Synchronize());
       const Clock::duration took = Clock::now() - before;
-      if (took < end.took) end = {stamp, took, before + took / 2};
+      if (took < end->took) *end = {n_stamps, took, before + took / 2};
     }
-    if (&end == ends) std::this_thread::sleep_for(kRateTime);
-  }
+    return {};
+  };
+  End first, last;
+  ROCFORGE_RETURN_IF_ERROR(find(&first));
+  std::this_thread::sleep_for(kRateTime);
+  ROCFORGE_RETURN_IF_ERROR(find(&last));
   std::vector<Stamp> stamps;
   ROCFORGE_RETURN_IF_ERROR(Read(stream, &stamps));
   const int64_t ticks =
-      stamps.size() == stamp ? stamps[ends[1].stamp].time_ns - stamps[ends[0].stamp].time_ns : 0;
+      stamps.size() == n_stamps ? stamps[last.stamp].time_ns - stamps[first.stamp].time_ns : 0;
   if (ticks <= 0) return Unavailable("the device's clock does not move: ops cannot be timed");
-  const double rate =
-      std::chrono::duration<double, std::nano>(ends[1].middle - ends[0].middle).count() /
-      static_cast<double>(ticks);
+  const double rate = std::chrono::duration<double, std::nano>(last.middle - first.middle).count() /
+                      static_cast<double>(ticks);
   ns_per_tick_ = std::fabs(rate - 1) < kNearOne ? 1 : rate;
   return {};
 }

@@ -6,13 +6,12 @@
 #include <utility>
 
 #include "base/format.h"
+#include "base/round_up.h"
 
 namespace rocforge::graph {
 namespace {
 
 constexpr int64_t kAlignment = 64;  // a cache line; also the widest vector load
-
-int64_t AlignUp(int64_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
 
 // Free ranges of an arena that grows at its end as needed; best fit, neighbours merged.
 class Arena {
@@ -118,9 +117,8 @@ class Placer {
     return !graph_.values[Index(id)].is_weight() && remaining_[Index(id)] == 0;
   }
   int64_t Bytes(ValueId id) const {
-    return std::max(
-        kAlignment,
-        AlignUp(graph_.values[Index(id)].At(limits_.max_tokens, limits_.max_outputs).bytes()));
+    const int64_t bytes = graph_.value(id).At(limits_.max_tokens, limits_.max_outputs).bytes();
+    return std::max(kAlignment, RoundUp(bytes, kAlignment));
   }
   ValueId Reusable(const Node& node) const {
     const ValueId id = InPlaceInput(node);

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "rocforge/status.h"
-#include "sample/edits.h"
 #include "sample/random.h"
+#include "tensor/logit_edit.h"
 
 namespace rocforge::sample {
 

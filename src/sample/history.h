@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-#include "sample/edits.h"
+#include "tensor/logit_edit.h"
 
 namespace rocforge::sample {
 

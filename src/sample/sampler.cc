@@ -122,8 +122,7 @@ void Sampler::Observe(double surprise) {
 
 void Sampler::RunKind(SamplerKind kind) {
   const SamplerParams& p = params_;
-  const bool greedy = IsGreedy(p);
-  const bool truncate = !greedy && p.mirostat == 0;
+  if (!Acts(kind, p)) return;
   switch (kind) {
     case SamplerKind::kPenalties:
     case SamplerKind::kDry:
@@ -131,29 +130,20 @@ void Sampler::RunKind(SamplerKind kind) {
       AppendEdits(kind, 1);
       return candidates_.Apply(edits_);
     case SamplerKind::kTopNSigma:
-      if (truncate && p.top_n_sigma > 0) candidates_.TopNSigma(p.top_n_sigma);
-      return;
+      return candidates_.TopNSigma(p.top_n_sigma);
     case SamplerKind::kTopK:
-      if (truncate && p.top_k > 0) candidates_.TopK(p.top_k);
-      return;
+      return candidates_.TopK(p.top_k);
     case SamplerKind::kTypical:
-      if (truncate && p.typical_p < 1) candidates_.Typical(p.typical_p);
-      return;
+      return candidates_.Typical(p.typical_p);
     case SamplerKind::kTopP:
-      if (truncate && p.top_p < 1) candidates_.TopP(p.top_p);
-      return;
+      return candidates_.TopP(p.top_p);
     case SamplerKind::kMinP:
-      if (truncate && p.min_p > 0) candidates_.MinP(p.min_p);
-      return;
+      return candidates_.MinP(p.min_p);
     case SamplerKind::kXtc:
-      if (truncate && p.xtc_probability > 0 && p.xtc_threshold <= 0.5f &&
-          random_.NextUnit() < p.xtc_probability) {
-        candidates_.Xtc(p.xtc_threshold);
-      }
+      if (random_.NextUnit() < p.xtc_probability) candidates_.Xtc(p.xtc_threshold);
       return;
     case SamplerKind::kTemperature:
-      if (!greedy && p.temperature != 1) candidates_.Temperature(p.temperature);
-      return;
+      return candidates_.Temperature(p.temperature);
   }
 }
 

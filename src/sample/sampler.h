@@ -12,9 +12,9 @@
 
 #include "rocforge/status.h"
 #include "sample/candidates.h"
-#include "sample/edits.h"
 #include "sample/history.h"
 #include "sample/random.h"
+#include "tensor/logit_edit.h"
 
 namespace rocforge::sample {
 

@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <string>
+#include <vector>
 
 #include "base/log.h"
 
@@ -57,7 +58,6 @@ TokenChoice::TokenChoice(const GenerateRequest& request, const sample::SamplerPa
   wanted_ = WantedOf(request, params);
   if (wanted_ == Wanted::kLogits) return;
   edited_ = sample::EditsLogits(params);
-  if (edited_) edits_.reserve(exec::kMostEdits);
   if (wanted_ != Wanted::kDrawnTokens) return;
   std::vector<exec::DrawStep> steps;
   for (const sample::SamplerKind kind : sample::DeviceChainOf(params).kinds)
@@ -76,17 +76,8 @@ TokenChoice::TokenChoice(const GenerateRequest& request, const sample::SamplerPa
 }
 
 bool TokenChoice::TakeEdits(sample::Sampler* sampler) {
-  const sample::EditLists lists = sampler->NextEdits();
-  static_assert(std::tuple_size_v<sample::EditLists> == std::tuple_size_v<exec::RowEdits>);
-  edits_.clear();
-  if (lists[0].size() + lists[1].size() + lists[2].size() > exec::kMostEdits) return false;
-  for (size_t i = 0; i < lists.size(); ++i) {
-    const size_t begin = edits_.size();
-    for (const sample::LogitEdit& edit : lists[i])
-      edits_.push_back({edit.token, edit.divisor, edit.minus});
-    row_edits_[i] = {edits_.data() + begin, lists[i].size()};
-  }
-  return true;
+  edits_ = sampler->NextEdits();
+  return edits_[0].size() + edits_[1].size() + edits_[2].size() <= exec::kMostEdits;
 }
 
 exec::Choice TokenChoice::Next(sample::Sampler* sampler, bool forced) {
@@ -103,7 +94,7 @@ exec::Choice TokenChoice::Next(sample::Sampler* sampler, bool forced) {
     return now_;
   }
   exec::Choice choice(now_);
-  if (edited_) choice.edits = {&row_edits_, 1};
+  if (edited_) choice.edits = {&edits_, 1};
   if (now_ != Wanted::kDrawnTokens) return choice;
   const sample::DrawNumbers numbers = forced ? sample::DrawNumbers() : sampler->NextDraw();
   draw_.unit = numbers.unit;

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
 
 #include "engine/engine.h"
 #include "exec/executor.h"
@@ -20,7 +19,7 @@ class TokenChoice {
   TokenChoice(const GenerateRequest& request, const sample::SamplerParams& params, bool on_gpu);
 
   // For the step whose last row gives the sampler's next token. `forced`: that token is known,
-  // which costs no random number. Valid until the next call.
+  // which costs no random number. Valid until the next call, or until the sampler samples.
   exec::Choice Next(sample::Sampler* sampler, bool forced);
   // The token, after that step.
   Result<int32_t> Token(const engine::Engine& engine, sample::Sampler* sampler) const;
@@ -39,8 +38,7 @@ class TokenChoice {
   uint32_t steps_ = 0;      // of the draw
   uint32_t xtc_steps_ = 0;  // where XTC acts
   exec::TokenDraw draw_;
-  std::vector<exec::LogitEdit> edits_;
-  exec::RowEdits row_edits_;
+  EditLists edits_;  // the sampler's
 };
 
 }  // namespace rocforge::session

@@ -402,7 +402,7 @@ TEST_P(GpuExecutorTest, EditsOfLogitsBeforeTokensAreChosen) {
       const std::vector<LogitEdit> ban = {{best, 1.5f, std::numeric_limits<double>::infinity()}};
       std::vector<LogitEdit> many;
       for (int32_t token = 0; token < i; ++token) many.push_back({token, 1.25f, 0.5});
-      const RowEdits edits[2] = {{bias, {}, ban}, {many, many, {}}};
+      const EditLists edits[2] = {{bias, {}, ban}, {many, many, {}}};
       ASSERT_OK(twins.gpu().Run(step, {wanted, used, edits}));
       const StepCounters c = twins.gpu().LastCounters();
       EXPECT_EQ(c.synchronisations, 1);
@@ -439,7 +439,7 @@ TEST_P(GpuExecutorTest, EditsOfLogitsBeforeTokensAreChosen) {
   }
   const op::Step& step = twins.Build({&s, &t}, {{1}, {2}});
   const std::vector<LogitEdit> too_many(kMostEdits + 1);
-  const RowEdits edits[2] = {{too_many, {}, {}}, {}};
+  const EditLists edits[2] = {{too_many, {}, {}}, {}};
   const auto code = [&](const Choice& choice) { return twins.gpu().Run(step, choice).code(); };
   EXPECT_EQ(code({Wanted::kBestTokens, {}, edits}), StatusCode::kInvalidArgument);
   EXPECT_EQ(code({Wanted::kBestTokens, {}, std::span(edits).last(1)}),

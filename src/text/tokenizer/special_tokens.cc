@@ -4,6 +4,7 @@
 #include <cctype>
 #include <span>
 
+#include "base/format.h"
 #include "base/log.h"
 #include "text/tokenizer/vocab.h"
 
@@ -138,9 +139,7 @@ void MarkEndOfGeneration(Vocab* vocab) {
 
 // Model families whose added tokens swallow whitespace, which GGUF cannot say.
 void MarkStripping(std::string_view name, std::string_view architecture, Vocab* vocab) {
-  std::string lower(name);
-  std::transform(lower.begin(), lower.end(), lower.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const std::string lower = AsciiLowercase(name);
   const auto has = [](std::string_view text, std::string_view part) {
     return text.find(part) != std::string_view::npos;
   };

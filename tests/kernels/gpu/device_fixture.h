@@ -38,7 +38,7 @@ class DeviceFixture : public ::testing::TestWithParam<std::string> {
   gpu::Buffer Upload(const std::vector<T>& values) {
     const auto bytes = std::as_bytes(std::span(values));
     gpu::Buffer buffer = gpu::Buffer::Allocate(device_, static_cast<int64_t>(bytes.size())).value();
-    EXPECT_OK(stream_.CopyToDevice(buffer.ptr(), bytes));
+    if (!bytes.empty()) EXPECT_OK(stream_.CopyToDevice(buffer.ptr(), bytes));
     EXPECT_OK(stream_.Synchronize());
     return buffer;
   }

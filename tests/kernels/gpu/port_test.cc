@@ -13,10 +13,8 @@
 #include <utility>
 #include <vector>
 
-#include "device/gpu/device.h"
-#include "kernels/gpu/launch/modules.h"
 #include "kernels/gpu/port/conformance_args.h"
-#include "tests/kernels/gpu/test_device.h"
+#include "tests/kernels/gpu/device_fixture.h"
 #include "tests/testing.h"
 
 namespace rocforge::port {
@@ -27,37 +25,11 @@ constexpr uint32_t kPoison = 0xDEADBEEF;
 float AsFloat(uint32_t bits) { return std::bit_cast<float>(bits); }
 uint32_t AsBits(float value) { return std::bit_cast<uint32_t>(value); }
 
-class PortTest : public ::testing::TestWithParam<std::string> {
+class PortTest : public testing::DeviceFixture {
  protected:
-  void SetUp() override {
-    auto device = testing::OpenTestDevice(GetParam());
-    if (!device.ok()) GTEST_SKIP() << device.status().message();
-    device_ = std::move(*device);
-    auto modules = gpu::Modules::Load(device_);
-    ASSERT_OK(modules);
-    modules_ = std::move(*modules);
-    auto stream = gpu::Stream::Create(device_);
-    ASSERT_OK(stream);
-    stream_ = std::move(*stream);
-  }
-
   uint32_t wave() const { return static_cast<uint32_t>(device_->info().wave_size); }
 
   bool emulated() const { return device_->info().name.starts_with("amdsim"); }
-
-  gpu::Buffer Upload(const std::vector<uint32_t>& data) {
-    auto buffer = gpu::Buffer::Allocate(device_, static_cast<int64_t>(data.size() * 4));
-    EXPECT_OK(buffer);
-    if (!data.empty())
-      EXPECT_OK(stream_.CopyToDevice(buffer->ptr(), std::as_bytes(std::span(data))));
-    return std::move(*buffer);
-  }
-  std::vector<uint32_t> Download(const gpu::Buffer& buffer) {
-    std::vector<uint32_t> data(static_cast<size_t>(buffer.bytes() / 4));
-    EXPECT_OK(stream_.CopyToHost(std::as_writable_bytes(std::span(data)), buffer.ptr()));
-    EXPECT_OK(stream_.Synchronize());
-    return data;
-  }
 
   // Runs a conformance kernel; the output starts poisoned.
   std::vector<uint32_t> Run(const char* name, const std::vector<uint32_t>& in, size_t n_out,
@@ -74,8 +46,8 @@ class PortTest : public ::testing::TestWithParam<std::string> {
     const ConformanceArgs args{pointer(in_buffer), pointer(out_buffer), pointer(counter_buffer), n,
                                parameter};
     EXPECT_OK(stream_.Launch(*kernel, shape, &args));
-    std::vector<uint32_t> out = Download(out_buffer);
-    counter_ = Download(counter_buffer);
+    std::vector<uint32_t> out = Download<uint32_t>(out_buffer);
+    counter_ = Download<uint32_t>(counter_buffer);
     return out;
   }
 
@@ -89,9 +61,6 @@ class PortTest : public ::testing::TestWithParam<std::string> {
   ::testing::ScopedTrace trace_{__FILE__, __LINE__, ::testing::Message() << "seed " << seed_};
   std::mt19937 random_{seed_};
   std::vector<uint32_t> counter_ = {0, 0};
-  std::shared_ptr<gpu::Device> device_;
-  gpu::Modules modules_;
-  gpu::Stream stream_;
 };
 
 TEST_P(PortTest, Geometry) {

@@ -10,11 +10,9 @@
 #include <utility>
 #include <vector>
 
-#include "device/gpu/device.h"
-#include "kernels/gpu/launch/modules.h"
 #include "kernels/gpu/port/conformance_args.h"
 #include "quant/half.h"
-#include "tests/kernels/gpu/test_device.h"
+#include "tests/kernels/gpu/device_fixture.h"
 #include "tests/testing.h"
 
 namespace rocforge::port {
@@ -22,20 +20,8 @@ namespace {
 
 constexpr uint32_t kDepth = 64;
 
-class TileTest : public ::testing::TestWithParam<std::string> {
+class TileTest : public testing::DeviceFixture {
  protected:
-  void SetUp() override {
-    auto device = testing::OpenTestDevice(GetParam());
-    if (!device.ok()) GTEST_SKIP() << device.status().message();
-    device_ = std::move(*device);
-    auto modules = gpu::Modules::Load(device_);
-    ASSERT_OK(modules);
-    modules_ = std::move(*modules);
-    auto stream = gpu::Stream::Create(device_);
-    ASSERT_OK(stream);
-    stream_ = std::move(*stream);
-  }
-
   // Whole numbers whose products and sums f32 holds exactly.
   std::vector<float> RandomIntegers(size_t n) {
     std::vector<float> values(n);
@@ -43,36 +29,22 @@ class TileTest : public ::testing::TestWithParam<std::string> {
     return values;
   }
 
-  gpu::Buffer Upload(const void* data, size_t bytes) {
-    auto buffer = gpu::Buffer::Allocate(device_, static_cast<int64_t>(bytes));
-    EXPECT_OK(buffer);
-    EXPECT_OK(stream_.CopyToDevice(buffer->ptr(), {static_cast<const std::byte*>(data), bytes}));
-    EXPECT_OK(stream_.Synchronize());
-    return std::move(*buffer);
-  }
-
   std::vector<uint32_t> Run(const gpu::Kernel& kernel, const std::vector<uint16_t>& in,
                             const std::vector<uint32_t>& out_before, uint32_t n,
                             const gpu::LaunchShape& shape) {
-    const gpu::Buffer in_buffer = Upload(in.data(), in.size() * 2);
-    const gpu::Buffer out_buffer = Upload(out_before.data(), out_before.size() * 4);
+    const gpu::Buffer in_buffer = Upload(in);
+    const gpu::Buffer out_buffer = Upload(out_before);
     const auto pointer = [](const gpu::Buffer& b) {
       return reinterpret_cast<uint32_t*>(static_cast<uintptr_t>(b.ptr()));
     };
     const ConformanceArgs args{pointer(in_buffer), pointer(out_buffer), nullptr, n, 0};
     EXPECT_OK(stream_.Launch(kernel, shape, &args));
-    std::vector<uint32_t> out(out_before.size());
-    EXPECT_OK(stream_.CopyToHost(std::as_writable_bytes(std::span(out)), out_buffer.ptr()));
-    EXPECT_OK(stream_.Synchronize());
-    return out;
+    return Download<uint32_t>(out_buffer);
   }
 
   const uint32_t seed_ = std::random_device{}();
   ::testing::ScopedTrace trace_{__FILE__, __LINE__, ::testing::Message() << "seed " << seed_};
   std::mt19937 random_{seed_};
-  std::shared_ptr<gpu::Device> device_;
-  gpu::Modules modules_;
-  gpu::Stream stream_;
 };
 
 TEST_P(TileTest, ProductsOfAWave) {

@@ -3,12 +3,11 @@
 #include <string>
 #include <vector>
 
+#include "tests/kernels/op/tensor_descs.h"
 #include "tests/testing.h"
 
 namespace rocforge::op {
 namespace {
-
-TensorDesc F32(int64_t rows, int64_t cols) { return {DType::kF32, 1, rows, cols}; }
 
 struct Case {
   Params params;

@@ -6,6 +6,7 @@
 #include <memory>
 #include <utility>
 
+#include "base/round_up.h"
 #include "kernels/gpu/launch/bound_op.h"
 
 namespace rocforge::gpu {
@@ -71,7 +72,6 @@ inline const float* In(const op::Call& call, size_t i) {
 }
 inline float* Out(const op::Call& call, size_t i) { return static_cast<float*>(call.out[i].data); }
 
-inline int64_t RoundUp(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 inline uint32_t CeilDiv(uint64_t n, uint64_t d) { return static_cast<uint32_t>((n + d - 1) / d); }
 
 }  // namespace rocforge::gpu

@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/format.h"
+#include "base/round_up.h"
 #include "kernels/gpu/layout/pack.h"
 
 namespace rocforge::gpu {
@@ -73,8 +74,6 @@ struct RowLayout {
   uint32_t bytes = 0;
 };
 
-uint32_t RoundUp(uint64_t n, uint32_t to) { return static_cast<uint32_t>((n + to - 1) / to * to); }
-
 RowLayout LayOutRow(const Layout& layout, int64_t cols) {
   RowLayout row;
   row.n_units = static_cast<uint32_t>((cols + kUnit - 1) / kUnit);
@@ -83,9 +82,9 @@ RowLayout LayOutRow(const Layout& layout, int64_t cols) {
     const Plane& plane = layout.planes[i];
     row.plane[i] = at;
     const uint64_t fields = (row.n_units + plane.units - 1) / plane.units;
-    at = RoundUp(at + fields * plane.bytes, 16);
+    at = static_cast<uint32_t>(RoundUp(at + fields * plane.bytes, 16));
   }
-  row.bytes = RoundUp(at, 32);
+  row.bytes = static_cast<uint32_t>(RoundUp(at, 32));
   return row;
 }
 

@@ -238,8 +238,6 @@ RF_DEVICE void StoreRelease(uint32_t* p, uint32_t v) {
 
 // Through registers: the device's own path from memory to LDS moves 4 bytes a lane.
 RF_DEVICE void CopyAsync(U32x4* shared, const U32x4* from) { *shared = *from; }
-RF_DEVICE void CopyAsync(U32x2* shared, const U32x2* from) { *shared = *from; }
-RF_DEVICE void CopyAsync(uint32_t* shared, const uint32_t* from) { *shared = *from; }
 RF_DEVICE void CopyWait() {}
 // gemm_few is not for AMD yet: clang 19 reads its stages by flat accesses, and spills them on
 // RDNA2.

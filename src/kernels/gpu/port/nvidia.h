@@ -167,16 +167,6 @@ RF_DEVICE void CopyAsync(U32x4* shared, const U32x4* from) {
       reinterpret_cast<uintptr_t>((__attribute__((address_space(3))) void*)shared));
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(to), "l"(from) : "memory");
 }
-RF_DEVICE void CopyAsync(U32x2* shared, const U32x2* from) {
-  const auto to = static_cast<uint32_t>(
-      reinterpret_cast<uintptr_t>((__attribute__((address_space(3))) void*)shared));
-  asm volatile("cp.async.ca.shared.global [%0], [%1], 8;" ::"r"(to), "l"(from) : "memory");
-}
-RF_DEVICE void CopyAsync(uint32_t* shared, const uint32_t* from) {
-  const auto to = static_cast<uint32_t>(
-      reinterpret_cast<uintptr_t>((__attribute__((address_space(3))) void*)shared));
-  asm volatile("cp.async.ca.shared.global [%0], [%1], 4;" ::"r"(to), "l"(from) : "memory");
-}
 RF_DEVICE void CopyWait() { asm volatile("cp.async.wait_all;" ::: "memory"); }
 #define RF_PORT_FEW_ROWS 1
 RF_DEVICE void CopyCommit() { asm volatile("cp.async.commit_group;" ::: "memory"); }

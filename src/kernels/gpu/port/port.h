@@ -70,7 +70,7 @@
 //   SharedAdd(uint32_t*, uint32_t)   relaxed, within the block; the pointer is to shared memory.
 //   uint32_t
 //   LoadAcquire(const uint32_t*), void StoreRelease(uint32_t*, uint32_t)   device scope. void
-//   CopyAsync(T* shared, const T* from)   T: uint32_t, U32x2, U32x4; into shared memory, in the
+//   CopyAsync(U32x4* shared, const U32x4* from)   16 bytes into shared memory, in the
 //   background where the device can (NVIDIA); there for this thread after its CopyWait(), for the
 //   block after the barrier that follows. RF_PORT_FEW_ROWS: 1 where ops/gemm_few.gpu.cc is
 //   compiled. void CopyCommit()   the copies

@@ -145,8 +145,6 @@ RF_DEVICE float AtomicAdd(float* p, float v) { return sim::AtomicAdd(p, v); }
 RF_DEVICE uint32_t LoadAcquire(const uint32_t* p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
 RF_DEVICE void StoreRelease(uint32_t* p, uint32_t v) { __atomic_store_n(p, v, __ATOMIC_RELEASE); }
 RF_DEVICE void CopyAsync(U32x4* shared, const U32x4* from) { *shared = *from; }
-RF_DEVICE void CopyAsync(U32x2* shared, const U32x2* from) { *shared = *from; }
-RF_DEVICE void CopyAsync(uint32_t* shared, const uint32_t* from) { *shared = *from; }
 RF_DEVICE void CopyWait() {}
 #define RF_PORT_FEW_ROWS 1
 RF_DEVICE void CopyCommit() {}
