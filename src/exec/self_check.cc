@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/format.h"
+#include "base/log.h"
 #include "exec/one_sequence.h"
 #include "kernels/op/kv_page.h"
 #include "kernels/op/op.h"
@@ -155,6 +156,7 @@ class Checker {
   Status Compare(const graph::Node& node, const op::Call& call) {
     ROCFORGE_RETURN_IF_ERROR(RunOnCpu(call));
     const double tolerance = ToleranceOf(*input_.plan, node);
+    n_rows_ = call.out.empty() ? call.in[0].desc.rows : call.out[0].desc.rows;
     for (size_t i = 0; i < call.out.size(); ++i) {
       const op::TensorDesc& desc = call.out[i].desc;
       std::byte* const got = got_.Resize(desc.bytes());
@@ -225,13 +227,16 @@ class Checker {
   }
 
   Status Judge(const graph::Node& node, double error, double tolerance) const {
+    const char* const kind = op::KindName(node.kind());
+    const char* const type = Name(MatrixType(*input_.plan, node));
+    Log(LogLevel::kDebug, "self-check: {} ({}, {}), rows {}: differs by {:.2g}, allowed {:.2g}",
+        node.name, kind, type, n_rows_, error, tolerance);
     if (error <= tolerance) return {};
     return Internal(Format(
         "self-check: {} ({}, {}) on the GPU differs from the CPU by {:.3g}, at most {:.3g} is "
         "rounding: this GPU, its driver or this build computes wrongly (--device cpu avoids it, "
         "--self-check off goes on regardless)",
-        node.name, op::KindName(node.kind()), Name(MatrixType(*input_.plan, node)), error,
-        tolerance));
+        node.name, kind, type, error, tolerance));
   }
 
   const SelfCheckInput& input_;
@@ -239,6 +244,7 @@ class Checker {
   std::vector<Aligned> in_, expected_;
   std::vector<op::Operand> operands_;  // of the CPU's call: inputs, then outputs
   Aligned got_, scratch_, k_, v_, k_got_, v_got_;
+  int64_t n_rows_ = 0;  // of the op that is compared
 };
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/log.h"
 #include "engine/engine.h"
 #include "engine/gpu_device.h"
 #include "engine/gpu_memory.h"
@@ -105,6 +106,18 @@ class GpuEngineTest : public ::testing::TestWithParam<std::string> {
   testing::TempDir dir_;
   std::string path_ = dir_.File("toy.gguf");
 };
+
+TEST_P(GpuEngineTest, TheSelfCheckTellsItsErrorsAtLogLevelDebug) {
+  SetLogLevel(LogLevel::kDebug);
+  ::testing::internal::CaptureStderr();
+  const auto loaded = Engine::Load(Options(true));
+  const std::string said = ::testing::internal::GetCapturedStderr();
+  SetLogLevel(LogLevel::kWarn);
+  ASSERT_OK(loaded);
+  for (const char* part : {"self-check: output (", "attention (", ", rows 1: differs by ",
+                           ", rows 12: differs by ", ", allowed 0.001\n"})
+    EXPECT_NE(said.find(part), std::string::npos) << part << " in\n" << said;
+}
 
 TEST_P(GpuEngineTest, LoadsChecksItselfAndAgreesWithTheCpu) {
   EngineOptions options = Options(true);
