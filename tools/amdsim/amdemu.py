@@ -5,6 +5,7 @@ lets that be this folder. A mend here is for a defect of the emulator with the i
 never for one of ours.
 """
 import importlib.util
+import inspect
 import os
 
 _spec = importlib.util.spec_from_file_location("amdemu_base", os.path.join(os.environ["AMDSIM_BASE"], "amdemu.py"))
@@ -14,6 +15,7 @@ _mend_base = base.mend
 
 
 def _mend(emu):
+    _keep_small_and_large_halves(emu)  # first: it reads the emulator's own text
     _mend_base(emu)
     _mask_lds_addresses(emu)
     _add_swizzle(emu)
@@ -174,6 +176,20 @@ def _part_registers_from_constants(emu):
         return sink
 
     _replace(emu, "_compile_wmma", compile_wmma)
+
+
+def _keep_small_and_large_halves(emu):
+    """f16 operands of MFMA: denormals keep their value on CDNA3 (only CDNA2 flushes them), and infinity and NaN are what
+    they are. The emulator took denormals for 0, infinity for 65536 and NaN for a finite number: 4094 of the 65536 halves."""
+    wrong = ("f32_bits = (sign << _c(31)) | ((exp + _c(112)) << _c(23)) | (mant << _c(13))\n"
+             "    return exp.eq(_c(0)).where(_c(0), f32_bits)")
+    right = ("field = exp.eq(_c(31)).where(_c(255), exp + _c(112))\n"
+             "    small = (mant.cast(dtypes.float32) * UOp.const(2.0 ** -24, dtypes.float32)).bitcast(dtypes.uint32)\n"
+             "    return (sign << _c(31)) | exp.eq(_c(0)).where(small, (field << _c(23)) | (mant << _c(13)))")
+    text = inspect.getsource(emu._compile_mfma)
+    if text.count(wrong) != 1:
+        raise NotImplementedError("this emulator's MFMA is another one")
+    exec(compile(text.replace(wrong, right), emu.__file__, "exec"), vars(emu))
 
 
 base.mend = _mend

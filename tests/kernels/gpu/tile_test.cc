@@ -42,40 +42,52 @@ class TileTest : public testing::DeviceFixture {
     return Download<uint32_t>(out_buffer);
   }
 
+  void MultiplyOnAWave(float unit, bool filled);
+
   const uint32_t seed_ = std::random_device{}();
   ::testing::ScopedTrace trace_{__FILE__, __LINE__, ::testing::Message() << "seed " << seed_};
   std::mt19937 random_{seed_};
 };
 
-TEST_P(TileTest, ProductsOfAWave) {
+// A and the sums are `unit` times whole numbers.
+void TileTest::MultiplyOnAWave(float unit, bool filled) {
   constexpr uint32_t kRows = 32;
-  for (const bool filled : {false, true}) {
-    SCOPED_TRACE(filled ? "operands made in registers" : "operands from shared memory");
-    const std::vector<float> values = RandomIntegers(2 * kRows * kDepth);
-    std::vector<uint16_t> in;
-    for (size_t i = 0; i < values.size(); ++i) {
-      // Even columns of 16 before odd ones in A, where B is filled.
-      const size_t from = filled && i < kRows * kDepth ? i / 16 * 16 + 2 * (i % 8) + i % 16 / 8 : i;
-      in.push_back(quant::FloatToHalf(values[from]));
-    }
-    const std::vector<float> start = RandomIntegers(kRows * kRows);
-    std::vector<uint32_t> out(2 * kRows * kRows, 0);
-    std::memcpy(out.data(), start.data(), start.size() * 4);
-    const auto kernel =
-        modules_.Find("conformance_tile", filled ? "conformance_tile_filled" : "conformance_tile");
-    ASSERT_OK(kernel);
-    const auto block = 4 * static_cast<uint32_t>(device_->info().wave_size);
-    out = Run(*kernel, in, out, 0, {1, 1, block, false});
-    for (uint32_t m = 0; m < kRows; ++m) {
-      for (uint32_t n = 0; n < kRows; ++n) {
-        float expected = start[m * kRows + n];
-        for (uint32_t k = 0; k < kDepth; ++k)
-          expected += values[m * kDepth + k] * values[(kRows + n) * kDepth + k];
-        ASSERT_EQ(std::bit_cast<float>(out[m * kRows + n]), expected) << m << " " << n;
-        ASSERT_EQ(out[kRows * kRows + m * kRows + n], 1u) << "a lane for each sum";
-      }
+  SCOPED_TRACE(filled ? "operands made in registers" : "operands from shared memory");
+  std::vector<float> values = RandomIntegers(2 * kRows * kDepth);
+  for (size_t i = 0; i < kRows * kDepth; ++i) values[i] *= unit;
+  std::vector<uint16_t> in;
+  for (size_t i = 0; i < values.size(); ++i) {
+    // Even columns of 16 before odd ones in A, where B is filled.
+    const size_t from = filled && i < kRows * kDepth ? i / 16 * 16 + 2 * (i % 8) + i % 16 / 8 : i;
+    in.push_back(quant::FloatToHalf(values[from]));
+  }
+  std::vector<float> start = RandomIntegers(kRows * kRows);
+  for (float& sum : start) sum *= unit;
+  std::vector<uint32_t> out(2 * kRows * kRows, 0);
+  std::memcpy(out.data(), start.data(), start.size() * 4);
+  const auto kernel =
+      modules_.Find("conformance_tile", filled ? "conformance_tile_filled" : "conformance_tile");
+  ASSERT_OK(kernel);
+  const auto block = 4 * static_cast<uint32_t>(device_->info().wave_size);
+  out = Run(*kernel, in, out, 0, {1, 1, block, false});
+  for (uint32_t m = 0; m < kRows; ++m) {
+    for (uint32_t n = 0; n < kRows; ++n) {
+      float expected = start[m * kRows + n];
+      for (uint32_t k = 0; k < kDepth; ++k)
+        expected += values[m * kDepth + k] * values[(kRows + n) * kDepth + k];
+      ASSERT_EQ(std::bit_cast<float>(out[m * kRows + n]), expected) << m << " " << n;
+      ASSERT_EQ(out[kRows * kRows + m * kRows + n], 1u) << "a lane for each sum";
     }
   }
+}
+
+TEST_P(TileTest, ProductsOfAWave) {
+  for (const bool filled : {false, true}) MultiplyOnAWave(1, filled);
+}
+
+// Small weights of F16 models are subnormal: products are exact for them too.
+TEST_P(TileTest, SubnormalHalvesCount) {
+  for (const bool filled : {false, true}) MultiplyOnAWave(0x1p-24f, filled);
 }
 
 TEST_P(TileTest, ProductsOfAWarpgroup) {
