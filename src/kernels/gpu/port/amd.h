@@ -5,7 +5,7 @@
 #define RF_MEMBER __attribute__((device)) inline __attribute__((always_inline))
 // CDNA3: two waves on a SIMD leave 256 registers each, all of them vector registers. With one,
 // clang 19 keeps sums of matrix products in the accumulation registers and moves them to and fro
-// (400 moves in attention_prefill_f16_d64), and on the emulator that code computes wrongly.
+// (400 moves in attention_prefill_f16_d64).
 #if defined(__gfx942__)
 #define RF_KERNEL_WAVES __attribute__((amdgpu_waves_per_eu(2)))
 #else
