@@ -92,6 +92,12 @@ TEST_P(PortTest, ShufflesAndBallots) {
   const auto shuffled = Run("conformance_shuffle", in, 512, 0, {2, 1, 256}, 512);
   for (uint32_t i = 0; i < 512; ++i)
     ASSERT_EQ(shuffled[i], in[i / wave() * wave() + in[i] % wave()]);
+  const auto among = Run("conformance_shuffle_among", in, 512, 0, {2, 1, 256}, 512);
+  for (uint32_t i = 0; i < 512; ++i) {
+    uint32_t sum = 0;
+    for (const uint32_t n : {4u, 8u, 16u, 32u}) sum += in[i / n * n + in[i] % n];
+    ASSERT_EQ(among[i], sum) << i;
+  }
   const auto ballot = Run("conformance_ballot", in, 1024, 0, {2, 1, 256}, 512);
   for (uint32_t i = 0; i < 512; ++i) {
     uint64_t expected = 0;

@@ -16,7 +16,6 @@ namespace {
 constexpr uint32_t kPlainWaves = 4;
 constexpr int32_t kMaxHeadDim = 256;
 
-constexpr uint32_t kDecodeThreads = 128;
 constexpr uint32_t kMostDecodeRows = 8;
 constexpr uint32_t kMaxDecodeTokens = 4;  // of a sequence; more are cheaper by tiles
 
@@ -53,6 +52,11 @@ std::span<const uint32_t> DecodeRows(uint32_t type) {
   static constexpr std::array<uint32_t, 1> kFloat = {4};
   if (type == kCacheF32) return kFloat;
   return type == kCacheF16 ? std::span<const uint32_t>(kHalf) : std::span(kHalf).first(2);
+}
+
+// Whether there is a kernel of blocks with twice the threads.
+bool HasWide(uint32_t type, uint32_t rows, uint32_t lanes) {
+  return type != kCacheF32 && rows == 4 && lanes == 16;
 }
 
 AttentionArgs MakeArgs(const op::Attention& p, const op::Call& call, const BindContext& context) {
@@ -103,7 +107,11 @@ class Decode {
           Format("attention_decode_{}_r{}_l{}", CacheName(args.cache_type), rows, d.lanes_);
       ROCFORGE_ASSIGN_OR_RETURN(const Kernel kernel,
                                 context.modules->Find("attention_decode", name));
-      d.kernels_[d.n_kernels_++] = {rows, kernel};
+      Entry& entry = d.kernels_[d.n_kernels_++];
+      entry = {rows, kernel, {}};
+      if (!HasWide(args.cache_type, rows, d.lanes_)) continue;
+      ROCFORGE_ASSIGN_OR_RETURN(entry.wide,
+                                context.modules->Find("attention_decode", name + "_wide"));
     }
     ROCFORGE_RETURN_IF_ERROR(d.MakeCounters(context.device));
     d.args_.partials = DevicePointer<float>(context.scratch);
@@ -128,17 +136,24 @@ class Decode {
     args.row_blocks = CeilDiv(rows, kernels_[chosen].rows);
     const uint32_t row_blocks = args.a.n_kv_heads * args.row_blocks;
     const auto n_seqs = static_cast<uint32_t>(shape.n_seqs);
-    args.n_splits = Splits(shape, kernels_[chosen].rows, row_blocks * n_seqs, config.blocks);
-    args.ahead = kernels_[chosen].rows > 1 ? kRoundsAhead : 0;
-    return stream.Launch(kernels_[chosen].kernel,
-                         {row_blocks * args.n_splits, n_seqs, kDecodeThreads, false, 0, overlap_},
-                         &args);
+    const Entry& entry = kernels_[chosen];
+    // With one and a half blocks a multiprocessor it is full enough, if they are wide: 256 blocks
+    // of 544 positions took 30 us whole on the 132 of an H200, in two splits 38, in three 33; wide
+    // and whole 25.
+    const bool full = config.blocks == 0 && 2 * row_blocks * n_seqs >= SplitBlocks(info_, 3);
+    const bool wide = full && HasWide(args.a.cache_type, entry.rows, lanes_);
+    args.n_splits = full ? 1 : Splits(shape, entry.rows, row_blocks * n_seqs, config.blocks);
+    args.ahead = entry.rows > 1 ? kRoundsAhead : 0;
+    const uint32_t threads = wide ? 2 * kDecodeThreads : kDecodeThreads;
+    return stream.Launch(wide ? entry.wide : entry.kernel,
+                         {row_blocks * args.n_splits, n_seqs, threads, false, 0, overlap_}, &args);
   }
 
  private:
   struct Entry {
     uint32_t rows = 0;
     Kernel kernel;
+    Kernel wide;  // where HasWide
   };
 
   // A counter for every row block of a launch that is split; the kernels leave them at 0.
@@ -153,11 +168,8 @@ class Decode {
     return {};
   }
 
-  // Enough blocks to fill the device, and in each split work for all waves of a block. With one and
-  // a half a multiprocessor it is full enough: 256 blocks of 544 positions took 31 us whole on the
-  // 132 of an H200, in two splits 39, in three 35, in four 39.
+  // Enough blocks to fill the device, and in each split work for all waves of a block.
   uint32_t Splits(const StepShape& shape, uint32_t rows, uint32_t blocks, uint32_t tuned) const {
-    if (tuned == 0 && 2 * blocks >= SplitBlocks(info_, 3)) return 1;
     const uint32_t step = DecodeSteps(args_.a.cache_type, rows, lanes_, wave_) * wave_ / lanes_ *
                           (kDecodeThreads / wave_);
     auto length = static_cast<uint32_t>(shape.max_kv_len);

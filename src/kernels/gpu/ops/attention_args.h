@@ -32,6 +32,9 @@ struct AttentionArgs {
   float softcap;  // 0: none
 };
 
+// Threads of a block of a decode kernel; the wide kernels have twice as many.
+inline constexpr uint32_t kDecodeThreads = 128;
+
 // Steps of loads that a decode kernel has in flight, for its rows, lanes and wave size: as many as
 // registers allow, and at most 32 positions, so that they lie in one page.
 constexpr uint32_t DecodeSteps(uint32_t cache_type, uint32_t rows, uint32_t lanes,

@@ -18,16 +18,30 @@ namespace {
 
 using gpu::AttentionDecodeArgs;
 
-constexpr uint32_t kThreads = 128;
-constexpr uint32_t kWaves = kThreads / kWaveSize;
+// A kernel: rows that share a load, lanes that share a position, steps of loads in flight, threads
+// of a block.
+template <uint32_t kRowsOf, uint32_t kLanesOf, uint32_t kStepsOf, uint32_t kThreadsOf>
+struct DecodeShape {
+  static constexpr uint32_t kRows = kRowsOf;
+  static constexpr uint32_t kLanes = kLanesOf;
+  static constexpr uint32_t kSteps = kStepsOf;
+  static constexpr uint32_t kThreads = kThreadsOf;
+  static constexpr uint32_t kWaves = kThreads / kWaveSize;
+  // With twice the waves a thread has fewer registers: it does not ask for later rounds while it
+  // works, which the other waves hide, and finds the head's planes anew in every page.
+  static constexpr bool kSparing = kThreads > gpu::kDecodeThreads;
+  static constexpr uint32_t kGroups = kWaveSize / kLanes;  // positions of a load
+  static constexpr uint32_t kStep = kSteps * kGroups;      // positions of a run
+};
 // Finite, so that differences of maxima are never NaN; below every score that counts.
 constexpr float kNothing = -1e30f;
 constexpr float kMasked = -__builtin_inff();
 
-template <uint32_t kRows, uint32_t kLanes>
+template <typename Shape>
 struct alignas(16) DecodeShared {
-  static constexpr uint32_t kParts = kThreads / kLanes;  // groups of lanes in the block
-  float value[kParts][kRows][kLanes * 8];
+  static constexpr uint32_t kRows = Shape::kRows;
+  static constexpr uint32_t kParts = Shape::kThreads / Shape::kLanes;  // groups of lanes
+  float value[kParts][kRows][Shape::kLanes * 8];
   float maximum[kParts][kRows];
   float sum[kParts][kRows];
   float split_maximum[gpu::kMaxSplits][kRows];
@@ -62,8 +76,10 @@ RF_DEVICE uint32_t FirstVisible(const gpu::AttentionArgs& a, uint32_t position) 
 
 // A launch has args.row_blocks row blocks for each KV head. A sequence with more rows than the
 // launch was made for takes further passes, which are not split.
-template <uint32_t kRows, uint32_t kStep>
+template <typename Shape>
 RF_DEVICE Work FindWork(const AttentionDecodeArgs& args, uint32_t pass) {
+  constexpr uint32_t kRows = Shape::kRows;
+  constexpr uint32_t kStep = Shape::kStep;
   const gpu::AttentionArgs& a = args.a;
   Work w{};
   w.seq = BlockIdY();
@@ -82,7 +98,7 @@ RF_DEVICE Work FindWork(const AttentionDecodeArgs& args, uint32_t pass) {
   const uint32_t first_run = FirstVisible(a, w.PositionOf(0)) / kStep;
   const uint32_t runs = w.last / kStep + 1 - first_run;
   // A split has work for each of its waves.
-  w.splits = (runs + kWaves - 1) / kWaves;
+  w.splits = (runs + Shape::kWaves - 1) / Shape::kWaves;
   w.splits = pass != 0 ? 1 : w.splits < args.n_splits ? w.splits : args.n_splits;
   if (split >= w.splits) return w;
   w.begin = first_run + static_cast<uint32_t>(uint64_t{runs} * split / w.splits);
@@ -108,24 +124,29 @@ RF_DEVICE void AskFor(const gpu::AttentionArgs& a, const Work& w, uint32_t page,
 
 // The same for the first rounds of this wave. Only the newest positions are still being written
 // when the launch starts.
-template <typename Cache, uint32_t kStep>
+template <typename Cache, typename Shape>
 RF_DEVICE void AskForFirst(const AttentionDecodeArgs& args, const Work& w) {
   const int32_t* pages = args.a.page_table + uint64_t{w.seq} * args.a.page_table_stride;
-  const uint32_t runs_per_page = args.a.page_size / kStep;
+  const uint32_t runs_per_page = args.a.page_size / Shape::kStep;
   for (uint32_t i = 0; i < args.ahead; ++i) {
-    const uint32_t run = w.begin + WaveId() + i * kWaves;
+    const uint32_t run = w.begin + WaveId() + i * Shape::kWaves;
     if (run < w.end)
-      AskFor<Cache, kStep>(args.a, w, static_cast<uint32_t>(pages[run / runs_per_page]), run);
+      AskFor<Cache, Shape::kStep>(args.a, w, static_cast<uint32_t>(pages[run / runs_per_page]),
+                                  run);
   }
 }
 
 // One wave's share of the block's positions.
-template <typename Cache, uint32_t kRows, uint32_t kLanes, uint32_t kSteps>
+template <typename Cache, typename Shape>
 RF_DEVICE void Accumulate(const gpu::AttentionArgs& a, uint32_t ahead, const Work& w,
-                          DecodeShared<kRows, kLanes>& shared) {
+                          DecodeShared<Shape>& shared) {
+  constexpr uint32_t kRows = Shape::kRows;
+  constexpr uint32_t kLanes = Shape::kLanes;
+  constexpr uint32_t kSteps = Shape::kSteps;
+  constexpr uint32_t kWaves = Shape::kWaves;
+  constexpr uint32_t kGroups = Shape::kGroups;
+  constexpr uint32_t kStep = Shape::kStep;
   using Scores = Spread<kSteps * kRows, kLanes>;  // score of step u and row r: u * kRows + r
-  constexpr uint32_t kGroups = kWaveSize / kLanes;
-  constexpr uint32_t kStep = kSteps * kGroups;
   const uint32_t lane = LaneId() % kLanes;
   const uint32_t group = LaneId() / kLanes;
   const uint32_t column = lane * 8;
@@ -162,16 +183,17 @@ RF_DEVICE void Accumulate(const gpu::AttentionArgs& a, uint32_t ahead, const Wor
   const int32_t* pages = a.page_table + uint64_t{w.seq} * a.page_table_stride;
   const uint64_t k_bytes = a.k_plane.bytes;
   const uint64_t v_bytes = a.v_plane.bytes;
-  const uint8_t* k_head = a.k_pages + w.kv_head * k_bytes;
-  const uint8_t* v_head = a.v_pages + w.kv_head * v_bytes;
+  const uint32_t held_head = Shape::kSparing ? 0 : w.kv_head;
+  const uint8_t* k_head = a.k_pages + held_head * k_bytes;
+  const uint8_t* v_head = a.v_pages + held_head * v_bytes;
   const uint32_t runs_per_page = a.page_size / kStep;
   uint32_t run = w.begin + WaveId();
   uint32_t page = run < w.end ? static_cast<uint32_t>(pages[run / runs_per_page]) : 0;
-  const uint32_t far = ahead * kWaves;
+  const uint32_t far = Shape::kSparing ? 0 : ahead * kWaves;
   uint32_t far_page =
       far != 0 && run + far < w.end ? static_cast<uint32_t>(pages[(run + far) / runs_per_page]) : 0;
   for (; run < w.end; run += kWaves) {
-    const uint64_t plane = uint64_t{page} * a.n_kv_heads;
+    const uint64_t plane = uint64_t{page} * a.n_kv_heads + (w.kv_head - held_head);
     const uint32_t offset = run % runs_per_page * kStep;
     // Positions beyond the last were never written: they load the last one's row, and are masked.
     const uint32_t last_offset = w.last - run * kStep + offset;
@@ -241,7 +263,7 @@ RF_DEVICE void Accumulate(const gpu::AttentionArgs& a, uint32_t ahead, const Wor
       }
 #pragma unroll
       for (uint32_t r = 0; r < kRows; ++r) {
-        const float row_keep = Shuffle(keep[Scores::SlotOf(r)], group * kLanes + Scores::LaneOf(r));
+        const float row_keep = ShuffleAmong<kLanes>(keep[Scores::SlotOf(r)], Scores::LaneOf(r));
 #pragma unroll
         for (uint32_t c = 0; c < 8; ++c) value[r][c] *= row_keep;
       }
@@ -258,8 +280,8 @@ RF_DEVICE void Accumulate(const gpu::AttentionArgs& a, uint32_t ahead, const Wor
 #pragma unroll
       for (uint32_t r = 0; r < kRows; ++r) {
         const uint32_t i = u * kRows + r;
-        const float weight = Shuffle(score[Scores::SlotOf(i)], group * kLanes + Scores::LaneOf(i)) *
-                             Cache::Scale(v[u]);
+        const float weight =
+            ShuffleAmong<kLanes>(score[Scores::SlotOf(i)], Scores::LaneOf(i)) * Cache::Scale(v[u]);
 #pragma unroll
         for (uint32_t c = 0; c < 8; ++c) value[r][c] = Fma(weight, column_values[c], value[r][c]);
       }
@@ -297,10 +319,11 @@ RF_DEVICE float Finish(const gpu::AttentionArgs& a, uint32_t head, float maximum
 
 // The results of all splits into `out`; first: those of split 0. All maxima and sums are fetched
 // at once, then four columns a thread with several splits under way.
-template <uint32_t kRows, uint32_t kLanes>
+template <typename Shape>
 RF_DEVICE void MergeSplits(const AttentionDecodeArgs& args, const Work& w,
-                           DecodeShared<kRows, kLanes>& shared, const float* first,
-                           uint64_t block_floats) {
+                           DecodeShared<Shape>& shared, const float* first, uint64_t block_floats) {
+  constexpr uint32_t kRows = Shape::kRows;
+  constexpr uint32_t kThreads = Shape::kThreads;
   const gpu::AttentionArgs& a = args.a;
   const uint32_t value_floats = kRows * a.head_dim_v;
   for (uint32_t i = ThreadId(); i < w.splits * kRows; i += kThreads) {
@@ -341,10 +364,11 @@ RF_DEVICE void MergeSplits(const AttentionDecodeArgs& args, const Work& w,
 }
 
 // Merges the parts of a block, and of all splits in the block that finishes last, into `out`.
-template <uint32_t kRows, uint32_t kLanes>
-RF_DEVICE void Merge(const AttentionDecodeArgs& args, const Work& w,
-                     DecodeShared<kRows, kLanes>& shared) {
-  using Shared = DecodeShared<kRows, kLanes>;
+template <typename Shape>
+RF_DEVICE void Merge(const AttentionDecodeArgs& args, const Work& w, DecodeShared<Shape>& shared) {
+  using Shared = DecodeShared<Shape>;
+  constexpr uint32_t kRows = Shape::kRows;
+  constexpr uint32_t kThreads = Shape::kThreads;
   const gpu::AttentionArgs& a = args.a;
   // A row: head_dim_v values; then all maxima, then all sums of the block.
   const uint64_t block_floats = gpu::DecodePartialFloats(kRows, a.head_dim_v);
@@ -406,17 +430,16 @@ RF_DEVICE void Merge(const AttentionDecodeArgs& args, const Work& w,
               block_floats);
 }
 
-template <typename Cache, uint32_t kRows, uint32_t kLanes, uint32_t kSteps>
+template <typename Cache, typename Shape>
 RF_DEVICE void Decode(const AttentionDecodeArgs& args) {
   LetNextStart();
-  DecodeShared<kRows, kLanes>& shared = SharedBlock<DecodeShared<kRows, kLanes>>();
+  DecodeShared<Shape>& shared = SharedBlock<DecodeShared<Shape>>();
   for (uint32_t pass = 0;; ++pass) {
-    constexpr uint32_t kStep = kSteps * kWaveSize / kLanes;
-    const Work w = FindWork<kRows, kStep>(args, pass);
-    if (w.n_rows != 0) AskForFirst<Cache, kStep>(args, w);
+    const Work w = FindWork<Shape>(args, pass);
+    if (w.n_rows != 0) AskForFirst<Cache, Shape>(args, w);
     if (pass == 0) AwaitPrevious();  // also where there is no work: the launch ends after the last
     if (w.n_rows == 0) return;
-    Accumulate<Cache, kRows, kLanes, kSteps>(args.a, args.ahead, w, shared);
+    Accumulate<Cache>(args.a, args.ahead, w, shared);
     BlockBarrier();
     Merge(args, w, shared);
     BlockBarrier();
@@ -427,12 +450,18 @@ RF_DEVICE void Decode(const AttentionDecodeArgs& args) {
 
 // Names: cache type, rows that share a load, lanes that share a position; blocks that registers
 // must allow on an NVIDIA multiprocessor (0: as ptxas likes; it spills some of the others' to make
-// room for more blocks).
-#define RF_DECODE(type, Cache, cache_type, rows, lanes, blocks)                              \
-  RF_KERNEL_RESIDENT(attention_decode_##type##_r##rows##_l##lanes, gpu::AttentionDecodeArgs, \
-                     kThreads, blocks) {                                                     \
-    Decode<Cache, rows, lanes, gpu::DecodeSteps(cache_type, rows, lanes, kWaveSize)>(args);  \
+// room for more blocks). _wide: twice the threads, for steps whose sequences fill the card unsplit.
+#define RF_DECODE_OF(name, Cache, cache_type, rows, lanes, threads, blocks)           \
+  RF_KERNEL_RESIDENT(name, gpu::AttentionDecodeArgs, threads, blocks) {               \
+    constexpr uint32_t kSteps = gpu::DecodeSteps(cache_type, rows, lanes, kWaveSize); \
+    Decode<Cache, DecodeShape<rows, lanes, kSteps, threads>>(args);                   \
   }
+#define RF_DECODE(type, Cache, cache_type, rows, lanes, blocks)                              \
+  RF_DECODE_OF(attention_decode_##type##_r##rows##_l##lanes, Cache, cache_type, rows, lanes, \
+               gpu::kDecodeThreads, blocks)
+#define RF_DECODE_WIDE(type, Cache, cache_type, rows, lanes, blocks)                         \
+  RF_DECODE_OF(attention_decode_##type##_r##rows##_l##lanes##_wide, Cache, cache_type, rows, \
+               lanes, 2 * gpu::kDecodeThreads, blocks)
 
 RF_DECODE(f16, HalfCache, gpu::kCacheF16, 1, 8, 0)
 RF_DECODE(f16, HalfCache, gpu::kCacheF16, 1, 16, 0)
@@ -452,7 +481,11 @@ RF_DECODE(q8_0, Q8Cache, gpu::kCacheQ8, 1, 32, 4)
 RF_DECODE(q8_0, Q8Cache, gpu::kCacheQ8, 4, 8, 3)
 RF_DECODE(q8_0, Q8Cache, gpu::kCacheQ8, 4, 16, 3)
 RF_DECODE(q8_0, Q8Cache, gpu::kCacheQ8, 4, 32, 3)
+RF_DECODE_WIDE(f16, HalfCache, gpu::kCacheF16, 4, 16, 2)
+RF_DECODE_WIDE(q8_0, Q8Cache, gpu::kCacheQ8, 4, 16, 2)
 
+#undef RF_DECODE_WIDE
 #undef RF_DECODE
+#undef RF_DECODE_OF
 
 }  // namespace rocforge::port

@@ -50,6 +50,10 @@ RF_DEVICE T Shuffle(T value, uint32_t lane) {
   static_assert(sizeof(T) == 4);
   return BitCast<T>(__builtin_amdgcn_ds_bpermute(static_cast<int>(lane << 2), BitCast<int>(value)));
 }
+template <uint32_t kLanes, typename T>
+RF_DEVICE T ShuffleAmong(T value, uint32_t lane) {
+  return Shuffle(value, LaneId() / kLanes * kLanes + lane);
+}
 
 // Data-parallel primitives move data between the 16 lanes of a row as part of a vector instruction
 // (v_add_f32_dpp), without the way through LDS that Shuffle takes.

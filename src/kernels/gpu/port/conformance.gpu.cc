@@ -45,6 +45,14 @@ RF_KERNEL(conformance_shuffle, ConformanceArgs, 256) {
   args.out[i] = Shuffle(args.in[i], args.in[i] % kWaveSize);
 }
 
+// out[i] = the sum of in of the lanes of mine's 4, 8, 16 and 32 that in[i] names, modulo those.
+RF_KERNEL(conformance_shuffle_among, ConformanceArgs, 256) {
+  const uint32_t i = GlobalThread();
+  const uint32_t v = args.in[i];
+  args.out[i] = ShuffleAmong<4>(v, v % 4) + ShuffleAmong<8>(v, v % 8) +
+                ShuffleAmong<16>(v, v % 16) + ShuffleAmong<32>(v, v % 32);
+}
+
 // out[2 i ..] = the two halves of the ballot of (in[i] & 1).
 RF_KERNEL(conformance_ballot, ConformanceArgs, 256) {
   const uint32_t i = GlobalThread();

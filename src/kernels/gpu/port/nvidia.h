@@ -33,6 +33,13 @@ RF_DEVICE T Shuffle(T value, uint32_t lane) {
   return BitCast<T>(
       __nvvm_shfl_sync_idx_i32(kAllLanes, BitCast<int>(value), static_cast<int>(lane), 31));
 }
+template <uint32_t kLanes, typename T>
+RF_DEVICE T ShuffleAmong(T value, uint32_t lane) {
+  static_assert(sizeof(T) == 4);
+  constexpr int kSegment = (32 - static_cast<int>(kLanes)) << 8;
+  return BitCast<T>(__nvvm_shfl_sync_idx_i32(kAllLanes, BitCast<int>(value), static_cast<int>(lane),
+                                             kSegment | 31));
+}
 template <typename T>
 RF_DEVICE T ShuffleXor(T value, uint32_t mask) {
   static_assert(sizeof(T) == 4);

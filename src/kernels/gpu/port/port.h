@@ -20,6 +20,8 @@
 // GridBarrier) must reach the same call; a kernel must not branch around one on a value that
 // differs between lanes. sim fails the launch where it does.
 //   T Shuffle(T v, lane)         v of `lane` in [0, kWaveSize). T: 4 bytes.
+//   T ShuffleAmong<n>(T v, lane) v of `lane` in [0, n) of the n lanes that this one is among: those
+//   from a multiple of n on. n: a power of two, at most 32.
 //   T ShuffleXor(T v, mask)      v of lane ^ mask, mask in [1, kWaveSize).
 //   uint64_t Ballot(bool p)      bit i: p of lane i.
 //   void WaveSync()              by all lanes of a wave: what they wrote to shared memory before it

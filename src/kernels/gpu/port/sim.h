@@ -45,6 +45,11 @@ RF_DEVICE T Shuffle(T value, uint32_t lane, const char* file = __builtin_FILE(),
   static_assert(sizeof(T) == 4);
   return BitCast<T>(sim::Shuffle(BitCast<uint32_t>(value), lane, {file, line}));
 }
+template <uint32_t kLanes, typename T>
+RF_DEVICE T ShuffleAmong(T value, uint32_t lane, const char* file = __builtin_FILE(),
+                         int line = __builtin_LINE()) {
+  return Shuffle(value, LaneId() / kLanes * kLanes + lane, file, line);
+}
 template <typename T>
 RF_DEVICE T ShuffleXor(T value, uint32_t mask, const char* file = __builtin_FILE(),
                        int line = __builtin_LINE()) {
