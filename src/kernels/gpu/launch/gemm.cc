@@ -16,7 +16,7 @@ namespace rocforge::gpu {
 namespace {
 
 constexpr int64_t kAlign = 256;
-constexpr uint32_t kPackThreads = 512;
+constexpr int64_t kPackThreads = 512;  // at most
 constexpr uint32_t kThreads = kGemmThreads;
 constexpr uint32_t kWideColumns = kGemmWideColumns;
 constexpr uint32_t kMagnitudeBlocks = 256;
@@ -309,7 +309,9 @@ Status Gemm::Prepare(const Stream& stream, uint32_t n_rows, const GemmArgs& args
   pack.rows_per_x = product.rows_per_x;
   pack.by_parity = by_parity ? 1 : 0;
   if (!sizes.experts) {
-    return stream.Launch(kernels.pack_rows, {n_rows, 1, kPackThreads, false, 0, overlap}, &pack);
+    const auto threads = static_cast<uint32_t>(
+        std::min(RoundUp(CeilDiv(pack.cols, kPackColumns), wave), kPackThreads));
+    return stream.Launch(kernels.pack_rows, {n_rows, 1, threads, false, 0, overlap}, &pack);
   }
   GroupRowsArgs group{};
   group.ids = product.ids;

@@ -127,6 +127,7 @@ struct MagnitudeArgs {
   uint64_t n_rows;
 };
 
+inline constexpr uint32_t kPackColumns = 16;  // of a thread at a time
 // Writes the rows of x as tiles: row r is x row r / rows_per_x, or with row_of (see GemmArgs)
 // row_of[r] / rows_per_x.
 struct PackRowsArgs {

@@ -1,7 +1,7 @@
 // Rows of x as f16 tiles for the matrix product (gemm_args.h), and the order of rows that a product
 // with experts wants.
-//   Traffic of pack_rows: 4 bytes read (twice, the second time from the cache) and 2 written per
-//   element.
+//   Traffic of pack_rows: 4 bytes read (twice beyond 8,192 columns, the second time from the
+//   cache) and 2 written per element.
 #include "kernels/gpu/ops/gemm_args.h"
 #include "kernels/gpu/ops/gemm_scale.h"
 #include "kernels/gpu/port/tile.h"
@@ -34,18 +34,46 @@ RF_DEVICE void LoadColumns(const gpu::PackRowsArgs& args, const float* x, uint32
   for (uint32_t i = 0; i < kChunkColumns; ++i) v[i] = column + i < args.cols ? x[column + i] : 0.0f;
 }
 
-// The chunk's columns of 16 by parity: the even ones, then the odd ones.
-RF_DEVICE void LoadByParity(const gpu::PackRowsArgs& args, const float* x, uint32_t column,
-                            float (&v)[kChunkColumns]) {
-  const uint32_t odd = column / kChunkColumns % 2;
-  RF_UNROLL
-  for (uint32_t h = 0; h < 2; ++h) {
-    float eight[kChunkColumns];
-    LoadColumns(args, x, column + kChunkColumns * h - kChunkColumns * odd, eight);
+// Two chunks of a row.
+struct PackGroup {
+  float v[2 * kChunkColumns];
+
+  RF_MEMBER void Load(const gpu::PackRowsArgs& args, const float* x, uint32_t column) {
+    float half[kChunkColumns];
     RF_UNROLL
-    for (uint32_t i = 0; i < 4; ++i) v[4 * h + i] = odd != 0 ? eight[2 * i + 1] : eight[2 * i];
+    for (uint32_t h = 0; h < 2; ++h) {
+      LoadColumns(args, x, column + kChunkColumns * h, half);
+      RF_UNROLL
+      for (uint32_t i = 0; i < kChunkColumns; ++i) v[kChunkColumns * h + i] = half[i];
+    }
   }
-}
+  RF_MEMBER float Largest(float so_far) const {
+    RF_UNROLL
+    for (uint32_t i = 0; i < 2 * kChunkColumns; ++i) {
+      const float magnitude = BitCast<float>(FiniteMagnitude(v[i]));
+      so_far = so_far > magnitude ? so_far : magnitude;
+    }
+    return so_far;
+  }
+  RF_MEMBER void Store(const gpu::PackRowsArgs& args, uint32_t row, uint32_t column,
+                       float scale) const {
+    const uint32_t chunk = column / kChunkColumns;
+    U32x4* tile = static_cast<U32x4*>(args.tiles) +
+                  (chunk / kTileRowChunks * args.stride + row) * kTileRowChunks;
+    RF_UNROLL
+    for (uint32_t h = 0; h < 2; ++h) {
+      float scaled[kChunkColumns];
+      RF_UNROLL
+      for (uint32_t i = 0; i < kChunkColumns; ++i)
+        scaled[i] = scale * (args.by_parity != 0 ? v[2 * i + h] : v[kChunkColumns * h + i]);
+      tile[((chunk + h) % kTileRowChunks) ^ (row % kTileRowChunks)] = HalfChunk(scaled);
+    }
+  }
+};
+
+constexpr uint32_t kGroupColumns = gpu::kPackColumns;
+static_assert(kGroupColumns == 2 * kChunkColumns);
+constexpr uint32_t kGroupsHeld = 1;  // of a thread, from the first to the second time it wants them
 
 }  // namespace
 
@@ -62,15 +90,20 @@ RF_KERNEL(pack_rows, gpu::PackRowsArgs, 512) {
     source = static_cast<uint32_t>(of);
   }
   const float* x = args.x + uint64_t{source / args.rows_per_x} * args.cols;
+  const uint32_t cols = (args.cols + gpu::kGemmDepth - 1) / gpu::kGemmDepth * gpu::kGemmDepth;
+  const uint32_t first = kGroupColumns * ThreadId();
+  const uint32_t step = kGroupColumns * BlockDim();
+  PackGroup held[kGroupsHeld] = {};
+  RF_UNROLL
+  for (uint32_t i = 0; i < kGroupsHeld; ++i)
+    if (first + i * step < cols) held[i].Load(args, x, first + i * step);
   float largest = 0.0f;
-  for (uint32_t c = kChunkColumns * ThreadId(); c < args.cols; c += kChunkColumns * BlockDim()) {
-    float v[kChunkColumns];
-    LoadColumns(args, x, c, v);
-    RF_UNROLL
-    for (uint32_t i = 0; i < kChunkColumns; ++i) {
-      const float magnitude = BitCast<float>(FiniteMagnitude(v[i]));
-      largest = largest > magnitude ? largest : magnitude;
-    }
+  RF_UNROLL
+  for (uint32_t i = 0; i < kGroupsHeld; ++i) largest = held[i].Largest(largest);
+  PackGroup more;
+  for (uint32_t c = first + kGroupsHeld * step; c < cols; c += step) {
+    more.Load(args, x, c);
+    largest = more.Largest(largest);
   }
   largest = WaveMax(largest);
   if (LaneId() == 0) shared.wave[WaveId()] = largest;
@@ -80,20 +113,12 @@ RF_KERNEL(pack_rows, gpu::PackRowsArgs, 512) {
   const uint32_t magnitude = BitCast<uint32_t>(largest);
   if (ThreadId() == 0) args.scale[row] = ScaleFromHalf(magnitude);
   const float scale = ScaleToHalf(magnitude);
-  const uint32_t cols = (args.cols + gpu::kGemmDepth - 1) / gpu::kGemmDepth * gpu::kGemmDepth;
-  for (uint32_t c = kChunkColumns * ThreadId(); c < cols; c += kChunkColumns * BlockDim()) {
-    float v[kChunkColumns];
-    if (args.by_parity != 0) {
-      LoadByParity(args, x, c, v);
-    } else {
-      LoadColumns(args, x, c, v);
-    }
-    RF_UNROLL
-    for (uint32_t i = 0; i < kChunkColumns; ++i) v[i] *= scale;
-    const uint32_t chunk = c / kChunkColumns;
-    U32x4* tile = static_cast<U32x4*>(args.tiles) +
-                  (chunk / kTileRowChunks * args.stride + row) * kTileRowChunks;
-    tile[(chunk % kTileRowChunks) ^ (row % kTileRowChunks)] = HalfChunk(v);
+  RF_UNROLL
+  for (uint32_t i = 0; i < kGroupsHeld; ++i)
+    if (first + i * step < cols) held[i].Store(args, row, first + i * step, scale);
+  for (uint32_t c = first + kGroupsHeld * step; c < cols; c += step) {
+    more.Load(args, x, c);
+    more.Store(args, row, c, scale);
   }
 }
 
