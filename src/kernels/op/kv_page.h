@@ -10,8 +10,8 @@
 // Quantisation (when a token is appended): scale = f16(max |x| / 127) over the block, quant =
 // round(x / scale) to nearest even, at most 127 in magnitude. The error of an element is at most
 // half a step, scale / 2, which is max |x| / 254 * (1 + 2^-11); where max |x| is below 2^-14 * 127
-// the scale is a subnormal half and the error is at most 2^-18. A block with an infinity or a NaN
-// reads as infinities and NaNs, as in the other types.
+// the scale is a subnormal half, and the error is at most max |x| / 254 + 2^-26 or 2^-18, whichever
+// is more. A block with an infinity or a NaN reads as infinities and NaNs, as in the other types.
 #pragma once
 
 #include <cstddef>

@@ -120,6 +120,28 @@ TEST_P(AttentionTest, DraftsOfAFewTokens) {
   }
 }
 
+// Blocks of twice the threads, where sequences fill the device unsplit: 200 blocks do on cards of
+// up to 133 multiprocessors, the others on the simulator.
+TEST_P(AttentionTest, DecodeOfSequencesThatFillTheDevice) {
+  Lengths many(25, {1, 5});
+  many[3] = {1, 300};
+  many[17] = {1, 0};
+  for (const DType type : {DType::kF16, DType::kQ8_0}) {
+    Check({.heads = 8, .kv_heads = 2, .dim_k = 128, .dim_v = 128, .type = type}, kDecode,
+          kTolerance);
+    Check({.heads = 24, .kv_heads = 8, .dim_k = 96, .dim_v = 72, .type = type}, many, kTolerance);
+    Check({.heads = 6,
+           .kv_heads = 2,
+           .dim_k = 128,
+           .dim_v = 128,
+           .type = type,
+           .window = 40,
+           .softcap = 1.5f,
+           .sinks = true},
+          {{1, 299}, {1, 0}, {1, 31}}, kTolerance);
+  }
+}
+
 // The shape of the step says nothing of how tokens are spread: a sequence may have more than its
 // share where others have none.
 TEST_P(AttentionTest, UnevenTokens) {

@@ -66,7 +66,9 @@ TEST(KvPage, Q8IsOffByHalfAStepAtMost) {
           begin, end, [](float a, float b) { return std::abs(a) < std::abs(b); }));
       const float error = std::abs(KvElement(DType::kQ8_0, plane.data(), 1, kDim, 0, i) -
                                    x[static_cast<size_t>(i)]);
-      EXPECT_LE(error, std::max(most / 254 * (1 + 0x1p-10f), 0x1p-18f)) << exponent << " " << i;
+      // Half a step, whose scale is an f16, normal or subnormal.
+      const float half_step = most / 254 * (1 + 0x1p-10f) + 0x1p-26f;
+      EXPECT_LE(error, std::max(half_step, 0x1p-18f)) << exponent << " " << i;
     }
   }
 }

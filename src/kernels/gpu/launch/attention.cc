@@ -141,7 +141,8 @@ class Decode {
     // of 544 positions took 30 us whole on the 132 of an H200, in two splits 38, in three 33; wide
     // and whole 25.
     const bool full = config.blocks == 0 && 2 * row_blocks * n_seqs >= SplitBlocks(info_, 3);
-    const bool wide = full && HasWide(args.a.cache_type, entry.rows, lanes_);
+    // Not with waves of 64: CDNA's 64 KiB of LDS hold one wide block or three others.
+    const bool wide = full && wave_ == 32 && HasWide(args.a.cache_type, entry.rows, lanes_);
     args.n_splits = full ? 1 : Splits(shape, entry.rows, row_blocks * n_seqs, config.blocks);
     args.ahead = entry.rows > 1 ? kRoundsAhead : 0;
     const uint32_t threads = wide ? 2 * kDecodeThreads : kDecodeThreads;
