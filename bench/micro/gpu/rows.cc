@@ -1,5 +1,5 @@
-// What stands between two products: the norm of rows, and rounding rows for the products of several
-// vectors. Each launch has its own rows, as in a model's step.
+// What stands between two products: the norm of rows, rounding rows for the products of several
+// vectors, and the rotary embedding. Each launch has its own rows, as in a model's step.
 #include <array>
 #include <memory>
 #include <string>
@@ -69,9 +69,37 @@ void Quantise(Bench& bench, int32_t rows) {
             {5.25 * rows * kCols, 0});
 }
 
+// Queries of `heads` heads of 128 columns, in place.
+void Rope(Bench& bench, int32_t heads, int32_t tokens) {
+  const std::string name = Format("rope {} heads, {} tok", heads, tokens);
+  if (!bench.Wants(name)) return;
+  constexpr int64_t kHeadDim = 128;
+  Result<Buffer> q = bench.target().Floats(tokens * heads * kHeadDim);
+  Result<Buffer> table = bench.target().Zeroes(tokens * kHeadDim * 4);
+  if (!q.ok() || !table.ok()) return bench.Fail(name, Internal("no memory"));
+  const op::TensorDesc shape{DType::kF32, 1, tokens, heads * kHeadDim};
+  const std::array<op::Operand, 2> in = {
+      op::Operand{shape, Pointer<void>(*q)},
+      op::Operand{{DType::kF32, 1, tokens, kHeadDim}, Pointer<void>(*table)}};
+  const std::array<op::Operand, 1> out = {op::Operand{shape, Pointer<void>(*q)}};
+  const op::Params params = op::Rope{op::RopeKind::kNeox, kHeadDim, kHeadDim};
+  BindContext context;
+  context.device = bench.target().device();
+  context.modules = &bench.target().modules();
+  const auto bound =
+      Bind({&params, in, out, nullptr, nullptr}, {RowCount::Unit::kToken, 1}, context);
+  if (!bound.ok()) return bench.Fail(name, bound.status());
+  bench.Run(name, kLaunches,
+            [&](const Stream& stream, size_t) {
+              return (*bound)->Enqueue(stream, {tokens, tokens, tokens, 1});
+            },
+            {8.0 * tokens * heads * kHeadDim, 0});
+}
+
 void Rows(Bench& bench) {
   for (const int32_t rows : {1, 4, 8}) Norm(bench, rows);
   for (const int32_t rows : {4, 8}) Quantise(bench, rows);
+  for (const int32_t tokens : {1, 32, 512}) Rope(bench, 32, tokens);
 }
 
 [[maybe_unused]] const bool registered = Register(Rows);

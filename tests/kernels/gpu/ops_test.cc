@@ -142,6 +142,26 @@ TEST_P(OpsTest, RopeAndCache) {
   }
 }
 
+// Blocks of several heads, the last of them with fewer; 600 tokens fill an H200 so that they have
+// eight.
+TEST_P(OpsTest, RopeAndCacheOfAPrompt) {
+  for (const int32_t tokens : {7, 30, 600}) {
+    for (const DType type : {DType::kF16, DType::kQ8_0}) {
+      const op::Rope rope{tokens == 7 ? op::RopeKind::kNormal : op::RopeKind::kNeox, 40, 32};
+      const op::KvAppend append{0, 3, 40, 24};
+      OpHarness h(GetParam());
+      const auto step = TestStep::Make({{tokens, 3}}, 16, h.random());
+      h.AddInput(tokens, 11 * 40);
+      h.AddInput(tokens, 3 * 40);
+      h.AddInput(tokens, 3 * 24);
+      h.AddInput(tokens, 32);
+      h.AddOutput(tokens, 11 * 40, 0);
+      h.SetKv(3, 40, 24, type);
+      h.ExpectAgreement(op::RopeKvAppend{rope, append}, {Unit::kToken, 1}, *step, kTolerance);
+    }
+  }
+}
+
 TEST_P(OpsTest, Attention) {
   struct Case {
     int32_t heads, kv_heads, dim_k, dim_v, window;

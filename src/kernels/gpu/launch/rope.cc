@@ -12,6 +12,7 @@ namespace rocforge::gpu {
 namespace {
 
 constexpr int64_t kMaxHeadDim = 512;
+constexpr uint32_t kBlocksPerMultiprocessor = 8;  // fill it: an NVIDIA one holds 16 of 128 threads
 
 // The dimension whose pair turns `rotations` times within the original context (YaRN, Peng et al.
 // 2023, section 3.2).
@@ -69,7 +70,9 @@ RopeKvArgs MakeArgs(const op::Rope* rope, const op::KvAppend* append, const op::
   return args;
 }
 
-// A block per token and head of the queries, keys and values that are set.
+// Blocks for the queries, keys and values that are set: of one head each, or of kRopeHeads where
+// those fill the device too. On an H200 32 heads of 512 tokens take 20 us by the one and 6 by the
+// other, of one token 1.0 and 1.2.
 Result<std::unique_ptr<BoundOp>> BindKernel(const RopeKvArgs& args, const RowCount& rows,
                                             const BindContext& context) {
   const int64_t widest = std::max(args.head_dim, args.head_dim_v);
@@ -77,17 +80,26 @@ Result<std::unique_ptr<BoundOp>> BindKernel(const RopeKvArgs& args, const RowCou
     return Unsupported(
         Format("heads of {} columns; the GPU kernels take at most {}", widest, kMaxHeadDim));
   }
-  ROCFORGE_ASSIGN_OR_RETURN(const Kernel kernel, context.modules->Find("rope", "rope_kv"));
+  ROCFORGE_ASSIGN_OR_RETURN(const Kernel one, context.modules->Find("rope", "rope_kv"));
+  ROCFORGE_ASSIGN_OR_RETURN(const Kernel several, context.modules->Find("rope", "rope_kv_heads"));
   const auto wave = static_cast<uint32_t>(context.device->info().wave_size);
   const uint32_t block = CeilDiv(static_cast<uint64_t>(widest), wave) * wave;
-  const uint32_t heads = (args.q != nullptr ? args.n_heads : 0) +
-                         (args.k != nullptr ? args.n_kv_heads : 0) +
-                         (args.v != nullptr ? args.n_kv_heads : 0);
+  const auto multiprocessors =
+      static_cast<uint32_t>(std::max(1, context.device->info().multiprocessors));
   const bool overlap = CanOverlap(context);
   return MakeBoundOp([=](const Stream& stream, const StepShape& shape) {
     const auto n_tokens = static_cast<uint32_t>(rows.At(shape));
     if (n_tokens == 0) return Status();
-    return stream.Launch(kernel, {heads, n_tokens, block, false, 0, overlap}, &args);
+    const auto blocks = [&args](uint32_t block_heads) {
+      return (args.q != nullptr ? CeilDiv(args.n_heads, block_heads) : 0) +
+             (args.k != nullptr ? CeilDiv(args.n_kv_heads, block_heads) : 0) +
+             (args.v != nullptr ? CeilDiv(args.n_kv_heads, block_heads) : 0);
+    };
+    const bool full = uint64_t{blocks(kRopeHeads)} * n_tokens >=
+                      uint64_t{kBlocksPerMultiprocessor} * multiprocessors;
+    return stream.Launch(full ? several : one,
+                         {blocks(full ? kRopeHeads : 1), n_tokens, block, false, 0, overlap},
+                         &args);
   });
 }
 

@@ -1,5 +1,6 @@
 // Rotary embedding (op.h: RopeTable, Rope, RopeKvAppend, KvAppend). One kernel serves the last
-// three: a block per token and head.
+// three: a block takes some heads of a token, a thread one column of each. What a block does is one
+// chain of dependent steps, so that a prompt wants fewer blocks with more loads each.
 #include "kernels/gpu/ops/rope_args.h"
 #include "kernels/gpu/port/port.h"
 
@@ -71,22 +72,120 @@ RF_DEVICE void StoreQ8(uint8_t* plane, uint32_t scales, uint32_t offset, uint32_
   }
 }
 
-// Element i of the rotated head of a token. The row of the table is found here, behind the test for
-// nullptr: a pointer that may be either makes the compiler forget that it is global, and AMD's
+// What becomes of column i of every head of a token. The row of the table is found behind the test
+// for nullptr: a pointer that may be either makes the compiler forget that it is global, and AMD's
 // generic ("flat") loads wait for two counters and cannot add a scalar base.
-RF_DEVICE float Rotated(const gpu::RopeKvArgs& args, const float* head, uint64_t token,
-                        uint32_t i) {
-  if (args.table == nullptr || i >= args.rope_dim) return head[i];
-  const float* table = args.table + token * args.rope_dim;
-  const uint32_t half = args.rope_dim / 2;
-  const uint32_t pair = args.neox != 0 ? i % half : i / 2;
-  const uint32_t first = args.neox != 0 ? pair : 2 * pair;
-  const uint32_t second = args.neox != 0 ? pair + half : 2 * pair + 1;
-  const float c = table[2 * pair];
-  const float s = table[2 * pair + 1];
-  const float a = head[first];
-  const float b = head[second];
-  return i == first ? a * c - b * s : a * s + b * c;
+struct Rotation {
+  uint32_t other;  // the column that it is turned with; i where it stays as it is
+  float cosine = 1.0f;
+  float sine = 0.0f;
+
+  RF_MEMBER static Rotation Of(const gpu::RopeKvArgs& args, uint64_t token, uint32_t i) {
+    Rotation r = {i};
+    if (args.table == nullptr || i >= args.rope_dim) return r;
+    const float* table = args.table + token * args.rope_dim;
+    const uint32_t half = args.rope_dim / 2;
+    const uint32_t pair = args.neox != 0 ? i % half : i / 2;
+    const bool is_first = args.neox != 0 ? i < half : i % 2 == 0;
+    const uint32_t apart = args.neox != 0 ? half : 1;
+    r.other = is_first ? i + apart : i - apart;
+    r.cosine = table[2 * pair];
+    r.sine = table[2 * pair + 1];
+    return r;
+  }
+  // Nothing of the table is used before this: the heads are on their way with it. What stays as it
+  // is may be infinite.
+  RF_MEMBER float operator()(float own, float turned_with, uint32_t i) const {
+    if (other == i) return own;
+    return own * cosine + (other > i ? -turned_with : turned_with) * sine;
+  }
+};
+
+// Column i of up to kHeads heads, all on their way at once. Heads lie `dim` columns apart.
+template <uint32_t kHeads>
+struct HeadColumns {
+  float own[kHeads] = {};
+  float other[kHeads] = {};
+
+  RF_MEMBER void Load(const float* from, uint32_t count, uint32_t dim, uint32_t i, uint32_t with) {
+    if (i >= dim) return;
+#pragma unroll
+    for (uint32_t h = 0; h < kHeads; ++h) {
+      if (h >= count) continue;
+      own[h] = from[h * dim + i];
+      other[h] = from[h * dim + with];
+    }
+  }
+};
+
+// A block's heads of the queries, rotated.
+template <uint32_t kHeads>
+RF_DEVICE void RotateQueries(const gpu::RopeKvArgs& args, uint64_t token, uint32_t head,
+                             uint32_t count) {
+  const uint32_t i = ThreadId();
+  const uint64_t at = (token * args.n_heads + head) * args.head_dim;
+  const Rotation rotation = Rotation::Of(args, token, i);
+  HeadColumns<kHeads> columns;
+  columns.Load(args.q + at, count, args.head_dim, i, rotation.other);
+  BlockBarrier();
+  if (i >= args.head_dim) return;
+#pragma unroll
+  for (uint32_t h = 0; h < kHeads; ++h) {
+    if (h < count)
+      args.q_out[at + h * args.head_dim + i] = rotation(columns.own[h], columns.other[h], i);
+  }
+}
+
+// A block's heads of the keys, rotated, or of the values, to position `slot` of the cache.
+template <uint32_t kHeads, bool kKeys>
+RF_DEVICE void Append(const gpu::RopeKvArgs& args, uint64_t token, uint32_t slot, uint32_t head,
+                      uint32_t count) {
+  const uint32_t i = ThreadId();
+  const uint32_t dim = kKeys ? args.head_dim : args.head_dim_v;
+  const float* from = kKeys ? args.k : args.v;
+  const gpu::CachePlane shape = kKeys ? args.k_plane : args.v_plane;
+  Rotation rotation = {i};
+  if constexpr (kKeys) rotation = Rotation::Of(args, token, i);
+  HeadColumns<kHeads> columns;
+  columns.Load(from + (token * args.n_kv_heads + head) * dim, count, dim, i, rotation.other);
+  const uint64_t page = slot / args.page_size;
+  const uint32_t offset = slot % args.page_size;
+  uint8_t* plane =
+      (kKeys ? args.k_pages : args.v_pages) + (page * args.n_kv_heads + head) * shape.bytes;
+#pragma unroll
+  for (uint32_t h = 0; h < kHeads; ++h) {
+    if (h >= count) continue;
+    const float value = i < dim ? rotation(columns.own[h], columns.other[h], i) : 0.0f;
+    if (args.cache_type == gpu::kCacheQ8) {
+      StoreQ8(plane + h * shape.bytes, shape.scales, offset, dim, i, value);
+    } else if (i < dim) {
+      StorePlain(plane + h * shape.bytes, offset, dim, i, value, args.cache_type);
+    }
+  }
+}
+
+template <uint32_t kHeads>
+RF_DEVICE void RopeKv(const gpu::RopeKvArgs& args) {
+  LetNextStart();
+  const uint64_t token = BlockIdY();
+  // The step's slots are there before its first launch.
+  const uint32_t slot = args.slots == nullptr ? 0 : static_cast<uint32_t>(args.slots[token]);
+  AwaitPrevious();
+  const auto count = [](uint32_t n_heads, uint32_t head) {
+    return n_heads - head < kHeads ? n_heads - head : kHeads;
+  };
+  const uint32_t q_blocks = args.q == nullptr ? 0 : (args.n_heads + kHeads - 1) / kHeads;
+  const uint32_t k_blocks = args.k == nullptr ? 0 : (args.n_kv_heads + kHeads - 1) / kHeads;
+  if (BlockId() < q_blocks) {
+    const uint32_t head = BlockId() * kHeads;
+    RotateQueries<kHeads>(args, token, head, count(args.n_heads, head));
+  } else if (BlockId() < q_blocks + k_blocks) {
+    const uint32_t head = (BlockId() - q_blocks) * kHeads;
+    Append<kHeads, true>(args, token, slot, head, count(args.n_kv_heads, head));
+  } else {
+    const uint32_t head = (BlockId() - q_blocks - k_blocks) * kHeads;
+    Append<kHeads, false>(args, token, slot, head, count(args.n_kv_heads, head));
+  }
 }
 
 }  // namespace
@@ -105,44 +204,9 @@ RF_KERNEL(rope_table, gpu::RopeTableArgs, 256) {
   args.table[2 * i + 1] = value.sin * args.magnitude;
 }
 
-// BlockIdY is the token; BlockId counts the heads of q, then those of k, then those of v. Heads
-// have at most 512 columns; a head is read whole before it is written, so that it may be rotated in
-// place.
-RF_KERNEL(rope_kv, gpu::RopeKvArgs, 512) {
-  LetNextStart();
-  const uint64_t token = BlockIdY();
-  // The step's slots are there before its first launch.
-  const uint32_t slot = args.slots == nullptr ? 0 : static_cast<uint32_t>(args.slots[token]);
-  AwaitPrevious();
-  uint32_t head = BlockId();
-  const uint32_t i = ThreadId();
-  const uint32_t q_heads = args.q == nullptr ? 0 : args.n_heads;
-  const uint32_t k_heads = args.k == nullptr ? 0 : args.n_kv_heads;
-  if (head < q_heads) {
-    const uint64_t at = (token * args.n_heads + head) * args.head_dim;
-    const float value = i < args.head_dim ? Rotated(args, args.q + at, token, i) : 0.0f;
-    BlockBarrier();
-    if (i < args.head_dim) args.q_out[at + i] = value;
-    return;
-  }
-  head -= q_heads;
-  const bool is_key = head < k_heads;
-  if (!is_key) head -= k_heads;
-  const uint32_t dim = is_key ? args.head_dim : args.head_dim_v;
-  const uint64_t at = (token * args.n_kv_heads + head) * dim;
-  float value = 0.0f;
-  if (i < dim) value = is_key ? Rotated(args, args.k + at, token, i) : args.v[at + i];
-  BlockBarrier();
-  const uint64_t page = slot / args.page_size;
-  const uint32_t offset = slot % args.page_size;
-  const uint32_t plane_bytes = is_key ? args.k_plane.bytes : args.v_plane.bytes;
-  uint8_t* const plane =
-      (is_key ? args.k_pages : args.v_pages) + (page * args.n_kv_heads + head) * plane_bytes;
-  if (args.cache_type == gpu::kCacheQ8) {
-    StoreQ8(plane, is_key ? args.k_plane.scales : args.v_plane.scales, offset, dim, i, value);
-  } else if (i < dim) {
-    StorePlain(plane, offset, dim, i, value, args.cache_type);
-  }
-}
+// BlockIdY is the token; BlockId counts groups of heads of q, then of k, then of v. Heads have at
+// most 512 columns; q is read whole before it is written, so that it may be rotated in place.
+RF_KERNEL(rope_kv, gpu::RopeKvArgs, 512) { RopeKv<1>(args); }
+RF_KERNEL(rope_kv_heads, gpu::RopeKvArgs, 512) { RopeKv<gpu::kRopeHeads>(args); }
 
 }  // namespace rocforge::port

@@ -19,6 +19,8 @@ struct RopeTableArgs {
   float magnitude;
 };
 
+inline constexpr uint32_t kRopeHeads = 8;  // of a block of rope_kv_heads
+
 // Rotates queries and, where k is set, keys, and appends keys and values to their pages.
 struct RopeKvArgs {
   const float* q;        // [n_tokens, n_heads * head_dim] or null
