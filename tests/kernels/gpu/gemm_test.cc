@@ -328,6 +328,23 @@ TEST_P(GemmTest, Shapes) {
   ASSERT_NO_FATAL_FAILURE(Expect({{DType::kBF16}, {1}, 33, 12}));
 }
 
+// A block's stretch of stages goes over tiles, weights and types; stages of fewer than four units.
+TEST_P(GemmTest, FewRowsOfSeveralWeights) {
+  const std::vector<DType> k_quants = {DType::kQ4_K, DType::kQ6_K, DType::kQ5_K};
+  const std::vector<DType> others = {DType::kQ8_0, DType::kQ4_0, DType::kQ8_0};
+  struct Step {
+    int64_t tokens, cols;
+    uint32_t parts;
+  };
+  for (const auto& [tokens, cols, parts] :
+       {Step{9, 768, 0}, {32, 256, 3}, {40, 768, 1}, {40, 160, 0}, {32, 32, 0}, {9, 1184, 3}}) {
+    GemmCase c{cols % 256 == 0 ? k_quants : others, {520, 256, 40}, cols, tokens};
+    c.options.unit = GemmUnit::kFew;
+    c.options.parts = parts;
+    ASSERT_NO_FATAL_FAILURE(Expect(c)) << tokens << " " << cols << " " << parts;
+  }
+}
+
 TEST_P(GemmTest, FewRowsOnCardsWithLittleSharedMemory) {
   if (!GetParam().starts_with("sim")) GTEST_SKIP() << "the limit is the card's";
   // None of gemm_few's kernels; that of 32 rows alone, as on NVIDIA's consumer cards.

@@ -91,10 +91,11 @@ TEST_P(TileTest, SubnormalHalvesCount) {
 }
 
 TEST_P(TileTest, ProductsOfAWarpgroup) {
-  for (const uint32_t columns : {128u, 256u}) {
-    const auto kernel =
-        modules_.Find("conformance_tile",
-                      columns == 128 ? "conformance_warpgroup" : "conformance_warpgroup_wide");
+  for (const auto& [columns, name] :
+       {std::pair{128u, "conformance_warpgroup"}, std::pair{256u, "conformance_warpgroup_wide"},
+        std::pair{32u, "conformance_warpgroup_registers_32"},
+        std::pair{64u, "conformance_warpgroup_registers_64"}}) {
+    const auto kernel = modules_.Find("conformance_tile", name);
     if (!kernel.ok()) GTEST_SKIP() << "no warpgroup unit";
     for (const uint32_t n_stages : {1u, 2u, 5u}) {
       // Stage by stage, row by row; element c of a row lies in chunk (c / 8) ^ (row % 8).

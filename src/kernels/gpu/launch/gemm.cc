@@ -95,6 +95,15 @@ struct Sizes {
   }
   // Of one expert.
   int64_t ColumnBytes() const { return n_k_tiles() * kGemmDepth * 2; }
+  // Of x.
+  int64_t RowBytes() const { return RoundUp(cols, kPackUnitColumns) * 2; }
+  // Sums of one part of a few rows.
+  int64_t FewBytes() const {
+    int64_t columns = 0;
+    for (int32_t i = 0; i < n_weights; ++i)
+      columns += RoundUp(n_out[static_cast<size_t>(i)], kFewGroupColumns);
+    return kMaxSkinnyRows * columns * 4;
+  }
 };
 
 size_t FirstWeight(const op::Call& call) {
@@ -145,7 +154,7 @@ Layout LayoutOf(const Sizes& s, const GemmOptions& options) {
     return at;
   };
   const int64_t rows = s.RowTiles(s.max_rows) * kGemmRows;
-  l.x = take(rows * s.ColumnBytes());
+  l.x = take(rows * s.RowBytes());
   l.x_scale = take(rows * 4);
   if (s.experts) {
     l.row_of = take(rows * 4);
@@ -157,7 +166,7 @@ Layout LayoutOf(const Sizes& s, const GemmOptions& options) {
       std::min(s.n_experts * s.Columns(kWideColumns) * s.ColumnBytes(),
                std::max(options.weight_bytes, int64_t{kWideColumns} * s.ColumnBytes()));
   // The sums of a few rows lie there too.
-  l.weight_bytes = std::max(l.weight_bytes, kMaxSkinnyRows * s.Columns(kWideColumns) * 4);
+  l.weight_bytes = std::max(l.weight_bytes, s.FewBytes());
   l.weights = take(l.weight_bytes);
   return l;
 }
@@ -202,7 +211,8 @@ struct Gemm {
   GemmUnit UnitFor(int64_t n_rows) const;
   const GemmKernel& Choose(GemmUnit wanted, int64_t row_tiles) const;
   GemmArgs StepArgs(uint32_t n_rows, const GemmKernel& unit) const;
-  Status Prepare(const Stream& stream, uint32_t n_rows, const GemmArgs& args, bool by_parity) const;
+  Status Prepare(const Stream& stream, uint32_t n_rows, const GemmArgs& args,
+                 PackOrder order) const;
   Status Unpack(const Stream& stream, const GemmArgs& args, int64_t columns) const;
   Status Multiply(const Stream& stream, const GemmKernel& unit, GemmArgs args,
                   int64_t columns) const;
@@ -298,7 +308,7 @@ GemmArgs Gemm::StepArgs(uint32_t n_rows, const GemmKernel& chosen) const {
 
 // x as tiles, and with experts the order of its rows.
 Status Gemm::Prepare(const Stream& stream, uint32_t n_rows, const GemmArgs& args,
-                     bool by_parity) const {
+                     PackOrder order) const {
   PackRowsArgs pack{};
   pack.x = product.x;
   pack.tiles = At<void>(layout.x);
@@ -307,7 +317,7 @@ Status Gemm::Prepare(const Stream& stream, uint32_t n_rows, const GemmArgs& args
   pack.stride = args.x_stride;
   pack.cols = static_cast<uint32_t>(sizes.cols);
   pack.rows_per_x = product.rows_per_x;
-  pack.by_parity = by_parity ? 1 : 0;
+  pack.order = order;
   if (!sizes.experts) {
     const auto threads = static_cast<uint32_t>(
         std::min(RoundUp(CeilDiv(pack.cols, kPackColumns), wave), kPackThreads));
@@ -377,6 +387,9 @@ Status Gemm::Multiply(const Stream& stream, const GemmKernel& chosen, GemmArgs a
 
 // Straight from the packed weights, by parts of k, and a launch that adds them up.
 Status Gemm::MultiplyFew(const Stream& stream, GemmArgs args, const SkinnyConfig& config) const {
+  GemmKernel kernel{args.n_rows <= 32 ? kernels.skinny_32 : kernels.skinny_64, kGemmColumns,
+                    kThreads, 0, 0};
+  if (config.direct) kernel = kernels.Few(args.n_rows);
   SkinnyArgs few{};
   few.n_weights = product.n_weights;
   uint32_t column = 0;
@@ -384,7 +397,7 @@ Status Gemm::MultiplyFew(const Stream& stream, GemmArgs args, const SkinnyConfig
     few.weight[i] = product.weight[i];
     few.magnitude[i] = args.w_magnitude[i];
     few.first_column[i] = args.first_column[i] = column;
-    column += static_cast<uint32_t>(RoundUp(args.n_out[i], kGemmColumns));
+    column += static_cast<uint32_t>(RoundUp(args.n_out[i], kernel.columns));
   }
   few.x = args.x;
   few.x_stride = args.x_stride;
@@ -393,25 +406,24 @@ Status Gemm::MultiplyFew(const Stream& stream, GemmArgs args, const SkinnyConfig
   few.n_columns = column;
   few.n_k_tiles = args.n_k_tiles;
   const uint32_t stages = CeilDiv(args.n_k_tiles, kFewStageTiles);
-  const uint32_t tiles = column / kGemmColumns;
+  const uint32_t tiles = column / kernel.columns;
   const int64_t fit = layout.weight_bytes / (int64_t{4} * args.n_rows * column);  // parts
   const uint32_t tuned = configs[RowBucket(args.n_rows)].parts;  // blocks a multiprocessor
   SkinnyFinishArgs finish{};
   finish.gemm = args;
   finish.partial = few.partial;
   finish.n_columns = column;
-  const bool small = args.n_rows <= 32;
-  LaunchShape shape{tiles, 1, kThreads, false, 0, overlap};
+  LaunchShape shape{tiles, 1, kernel.threads, false, kernel.shared_bytes, overlap};
   if (config.direct) {
-    const uint32_t blocks = (tuned != 0 ? tuned : small ? 2 : 1) * multiprocessors;
+    const uint32_t blocks = tuned != 0 ? tuned * multiprocessors : kernel.blocks;
     uint32_t per_block = wanted_parts != 0 ? CeilDiv(stages, wanted_parts)
                                            : CeilDiv(uint64_t{tiles} * stages, blocks);
     // A tile that begins within a block's stages has one more part.
     if (CeilDiv(stages, per_block) + 1 > fit) per_block = stages;
     few.stages_per_block = finish.stages_per_block = per_block;
     finish.n_stages = stages;
+    finish.tile_columns = kernel.columns;
     shape.grid_x = CeilDiv(uint64_t{tiles} * stages, per_block);
-    shape.shared_bytes = FewSharedBytes(small ? 32 : 64);
   } else {
     const int64_t wanted = tuned != 0 ? CeilDiv(tuned * multiprocessors, tiles) : config.parts;
     const auto parts =
@@ -419,9 +431,7 @@ Status Gemm::MultiplyFew(const Stream& stream, GemmArgs args, const SkinnyConfig
     few.k_tiles_per_part = kFewStageTiles * CeilDiv(stages, parts);
     shape.grid_y = finish.n_parts = CeilDiv(args.n_k_tiles, few.k_tiles_per_part);
   }
-  const Kernel& kernel = config.direct ? *(small ? kernels.few_32 : kernels.few_64)
-                                       : (small ? kernels.skinny_32 : kernels.skinny_64);
-  ROCFORGE_RETURN_IF_ERROR(stream.Launch(kernel, shape, &few));
+  ROCFORGE_RETURN_IF_ERROR(stream.Launch(kernel.kernel, shape, &few));
   const auto columns = static_cast<uint64_t>(args.glu != 0 ? args.n_out[0] : column);
   return stream.Launch(
       kernels.skinny_finish,
@@ -463,7 +473,10 @@ Status Gemm::Enqueue(const Stream& stream, const StepShape& shape) const {
     config = ChooseSkinny({product.weight, product.n_weights}, sizes.n_k_tiles(), multiprocessors);
   config.direct &= wanted != GemmUnit::kSkinny && kernels.HasFew(n_rows);
   if (wanted_parts != 0) config.parts = wanted_parts;
-  ROCFORGE_RETURN_IF_ERROR(Prepare(stream, static_cast<uint32_t>(n_rows), args, config.direct));
+  const PackOrder order = !config.direct                                    ? kPackInOrder
+                          : kernels.Few(n_rows).columns == kFewGroupColumns ? kPackByUnit
+                                                                            : kPackByParity;
+  ROCFORGE_RETURN_IF_ERROR(Prepare(stream, static_cast<uint32_t>(n_rows), args, order));
   ROCFORGE_RETURN_IF_ERROR(few ? MultiplyFew(stream, args, config)
                                : MultiplyMany(stream, chosen, args));
   if (!sizes.erf) return {};

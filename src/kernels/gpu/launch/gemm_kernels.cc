@@ -32,13 +32,20 @@ Result<GemmKernel> FindUnit(const BindContext& context, const char* name, bool g
 
 // AMD's objects have no gemm_few (RF_PORT_FEW_ROWS), and a file without kernels is not worth
 // loading. A block of NVIDIA's consumer cards may take 99 KiB of shared memory: none for 64 rows.
-Result<std::optional<Kernel>> FindFew(const BindContext& context, uint32_t rows) {
-  if (context.modules->target().starts_with("gfx")) return std::optional<Kernel>();
+Result<GemmKernel> FindFew(const BindContext& context, uint32_t rows) {
+  const Modules& modules = *context.modules;
+  if (modules.target().starts_with("gfx")) return GemmKernel{};
+  const auto multiprocessors =
+      static_cast<uint32_t>(std::max(1, context.device->info().multiprocessors));
+  Result<Kernel> group = modules.Find("gemm_few", Format("gemm_few_group_{}", rows));
+  if (group.ok() && AllowShared(*context.device, *group, FewGroupSharedBytes(rows)).ok())
+    return GemmKernel{*group, kFewGroupColumns, kFewGroupThreads, FewGroupSharedBytes(rows),
+                      multiprocessors};
   ROCFORGE_ASSIGN_OR_RETURN(const Kernel kernel,
-                            context.modules->Find("gemm_few", Format("gemm_few_{}", rows)));
-  if (!AllowShared(*context.device, kernel, FewSharedBytes(rows)).ok())
-    return std::optional<Kernel>();
-  return std::optional<Kernel>(kernel);
+                            modules.Find("gemm_few", Format("gemm_few_{}", rows)));
+  if (!AllowShared(*context.device, kernel, FewSharedBytes(rows)).ok()) return GemmKernel{};
+  return GemmKernel{kernel, kGemmColumns, kGemmThreads, FewSharedBytes(rows),
+                    (rows <= 32 ? 2 : 1) * multiprocessors};
 }
 
 }  // namespace

@@ -26,10 +26,13 @@ struct GemmKernel {
 struct GemmKernels {
   Kernel pack_rows, group_rows, unpack, magnitude, magnitude_join, glu;
   Kernel skinny_32, skinny_64, skinny_finish;
-  std::optional<Kernel> few_32, few_64;  // what the target's code has and the device can hold
+  // gemm_few for up to 32 and up to 64 rows; without columns where the target's code has none or
+  // the device cannot hold it.
+  GemmKernel few_32, few_64;
   GemmKernel tile, warpgroup, wide;
 
-  bool HasFew(int64_t n_rows) const { return (n_rows <= 32 ? few_32 : few_64).has_value(); }
+  const GemmKernel& Few(int64_t n_rows) const { return n_rows <= 32 ? few_32 : few_64; }
+  bool HasFew(int64_t n_rows) const { return Few(n_rows).columns != 0; }
 };
 
 // `glu`: the epilogue joins gate and up. `even_columns`: every weight has an even number of rows,

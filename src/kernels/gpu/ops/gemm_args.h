@@ -91,6 +91,12 @@ struct SkinnyArgs {
 inline constexpr uint32_t kFewStageTiles = 2;
 inline constexpr uint32_t kFewMostSlots = 5;
 constexpr uint32_t FewSharedBytes(uint32_t rows) { return rows <= 32 ? 99 * 1024 : 160 * 1024; }
+// gemm_few_group, the same on warpgroups: tiles of 256 rows of w, a block a multiprocessor.
+inline constexpr uint32_t kFewGroupColumns = 256;
+inline constexpr uint32_t kFewGroupThreads = 512;
+constexpr uint32_t FewGroupSharedBytes(uint32_t rows) {
+  return (rows <= 32 ? 64 : 64) * 1024 + 16 * 8 * 1024 + 1024;
+}
 
 inline constexpr uint32_t kFinishColumns = 4;  // of a thread
 struct SkinnyFinishArgs {
@@ -98,6 +104,7 @@ struct SkinnyFinishArgs {
   const float* partial;
   uint32_t n_parts;  // 0: gemm_few's
   uint32_t n_columns;
+  uint32_t tile_columns;
   uint32_t n_stages;  // of a tile
   uint32_t stages_per_block;
 };
@@ -127,6 +134,16 @@ struct MagnitudeArgs {
   uint64_t n_rows;
 };
 
+// The order of columns in tiles.
+enum PackOrder : uint32_t {
+  kPackInOrder = 0,
+  kPackByParity = 1,  // gemm_few: each 16 as 0 2 .. 14 1 3 .. 15
+  // gemm_few_group: each 128 in eight steps of 16. Step 2 w + h has, for odd 0 and 1, of each of
+  // the four units of 32 the columns 16 h + 4 w + odd and that plus two.
+  kPackByUnit = 2,
+};
+inline constexpr uint32_t kPackUnitColumns = 128;
+
 inline constexpr uint32_t kPackColumns = 16;  // of a thread at a time
 // Writes the rows of x as tiles: row r is x row r / rows_per_x, or with row_of (see GemmArgs)
 // row_of[r] / rows_per_x.
@@ -138,7 +155,7 @@ struct PackRowsArgs {
   uint64_t stride;
   uint32_t cols;
   uint32_t rows_per_x;
-  uint32_t by_parity;  // not 0: each 16 columns in the order 0 2 .. 14 1 3 .. 15 (gemm_few)
+  PackOrder order;
 };
 
 // Sorts rows by expert: first_tile and row_of as GemmArgs wants them. One block.

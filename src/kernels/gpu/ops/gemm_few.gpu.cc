@@ -14,6 +14,7 @@
 #include "kernels/gpu/ops/gemm_few.h"
 
 #include "kernels/gpu/ops/gemm_args.h"
+#include "kernels/gpu/ops/gemm_few_warpgroup.h"
 #include "kernels/gpu/ops/gemm_scale.h"
 #include "kernels/gpu/ops/skinny_weight.h"
 
@@ -56,7 +57,6 @@ constexpr uint32_t Slots(uint32_t ring_bytes, uint32_t slot_bytes) {
   return ring_bytes / slot_bytes < gpu::kFewMostSlots ? ring_bytes / slot_bytes
                                                       : gpu::kFewMostSlots;
 }
-RF_DEVICE uint32_t Least(uint32_t a, uint32_t b) { return a < b ? a : b; }
 
 // What a thread copies, stage by stage. Rows and units beyond the end are those at the end: nobody
 // wants the ones, and the others' scales are made 0. Rows of x that there are not stay what they
@@ -371,6 +371,10 @@ RF_DEVICE void GemmFew(const SkinnyArgs& args) {
 
 RF_KERNEL_RESIDENT(gemm_few_32, gpu::SkinnyArgs, 256, 2) { GemmFew<2>(args); }
 RF_KERNEL_RESIDENT(gemm_few_64, gpu::SkinnyArgs, 256, 1) { GemmFew<4>(args); }
+#if RF_PORT_WARPGROUP
+RF_KERNEL_RESIDENT(gemm_few_group_32, gpu::SkinnyArgs, 512, 1) { GemmFewGroup<32>(args); }
+RF_KERNEL_RESIDENT(gemm_few_group_64, gpu::SkinnyArgs, 512, 1) { GemmFewGroup<64>(args); }
+#endif
 
 }  // namespace rocforge::port
 

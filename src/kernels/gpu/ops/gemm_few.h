@@ -18,6 +18,8 @@ namespace {
 
 constexpr uint32_t kStageUnits = 4;
 
+RF_DEVICE uint32_t Least(uint32_t a, uint32_t b) { return a < b ? a : b; }
+
 template <uint32_t kType>
 struct FewType {
   static constexpr bool kKQuant = kType == gpu::kWeightQ4_K || kType == gpu::kWeightQ5_K;
@@ -75,6 +77,40 @@ RF_DEVICE U32x2 FewScales(uint32_t scale, uint32_t super, float norm) {
   return {HalfPair(first, first), HalfPair(second, second)};
 }
 
+// Columns c and c + 2, and 16 + c and 18 + c of a unit, c = 4 word + odd. `v`: the word of nibbles
+// (Q8_0: of the first half); `extra`: what else the unit has, words of plane 1; `scale`: FewScales.
+template <uint32_t kType>
+RF_DEVICE U32x2 FewPair(uint32_t v, const uint32_t* extra, uint32_t word, uint32_t odd,
+                        U32x2 scale) {
+  using Type = FewType<kType>;
+  v >>= 8 * odd;
+  uint32_t low, high;
+  constexpr uint32_t kLow = Twice(Type::kLowOnes), kHigh = Twice(Type::kHighOnes);
+  if constexpr (kType == gpu::kWeightQ8_0) {
+    low = MaskFlip(v, 0x00FF00FFu, kLow);
+    high = MaskFlip(extra[word] >> (8 * odd), 0x00FF00FFu, kHigh);
+  } else {
+    low = MaskFlip(v, 0x000F000Fu, kLow);
+    high = MaskFlip(v, 0x00F000F0u, kHigh);
+  }
+  if constexpr (kType == gpu::kWeightQ5_K) {
+    const uint32_t bits = extra[0] >> (8 * odd + word);
+    low = MaskFlip(bits << 4, 0x00100010u, low);
+    high = MaskFlip(bits << 4, 0x01000100u, high);
+  } else if constexpr (kType == gpu::kWeightQ6_K) {
+    const uint32_t first = extra[0] >> (2 * word);
+    const uint32_t second = extra[1] >> (2 * word);
+    low = MaskFlip(odd != 0 ? first >> 4 : first << 4, 0x00300030u, low);
+    high = MaskFlip(odd != 0 ? second : second << 8, 0x03000300u, high);
+  }
+  low = AddPairs(low, Twice(Type::kLowBase | kMinusHalf));
+  high = AddPairs(high, Twice(Type::kHighBase | kMinusHalf));
+  if constexpr (Type::kKQuant)
+    return {FmaPairs(low, scale.x, scale.y), FmaPairs(high, scale.x, scale.y)};
+  return {FmaPairs(low, scale.x, 0),
+          FmaPairs(high, kType == gpu::kWeightQ6_K ? scale.y : scale.x, 0)};
+}
+
 // For FillTiles: a unit of the rows from `words` and `scales` on.
 template <uint32_t kType>
 struct FewPairs {
@@ -86,34 +122,8 @@ struct FewPairs {
   RF_MEMBER U32x2 operator()(uint32_t row, uint32_t word, uint32_t odd) const {
     using Type = FewType<kType>;
     const uint32_t* at = words + row * Type::kRowChunks * 4;
-    const uint32_t* extra = at + 4 * kStageUnits;
-    const uint32_t v = at[4 * unit + word] >> (8 * odd);
-    uint32_t low, high;
-    constexpr uint32_t kLow = Twice(Type::kLowOnes), kHigh = Twice(Type::kHighOnes);
-    if constexpr (kType == gpu::kWeightQ8_0) {
-      low = MaskFlip(v, 0x00FF00FFu, kLow);
-      high = MaskFlip(extra[4 * unit + word] >> (8 * odd), 0x00FF00FFu, kHigh);
-    } else {
-      low = MaskFlip(v, 0x000F000Fu, kLow);
-      high = MaskFlip(v, 0x00F000F0u, kHigh);
-    }
-    if constexpr (kType == gpu::kWeightQ5_K) {
-      const uint32_t bits = extra[unit] >> (8 * odd + word);
-      low = MaskFlip(bits << 4, 0x00100010u, low);
-      high = MaskFlip(bits << 4, 0x01000100u, high);
-    } else if constexpr (kType == gpu::kWeightQ6_K) {
-      const uint32_t first = extra[2 * unit] >> (2 * word);
-      const uint32_t second = extra[2 * unit + 1] >> (2 * word);
-      low = MaskFlip(odd != 0 ? first >> 4 : first << 4, 0x00300030u, low);
-      high = MaskFlip(odd != 0 ? second : second << 8, 0x03000300u, high);
-    }
-    low = AddPairs(low, Twice(Type::kLowBase | kMinusHalf));
-    high = AddPairs(high, Twice(Type::kHighBase | kMinusHalf));
-    const U32x2 scale = scales[row * scale_stride];
-    if constexpr (Type::kKQuant)
-      return {FmaPairs(low, scale.x, scale.y), FmaPairs(high, scale.x, scale.y)};
-    return {FmaPairs(low, scale.x, 0),
-            FmaPairs(high, kType == gpu::kWeightQ6_K ? scale.y : scale.x, 0)};
+    return FewPair<kType>(at[4 * unit + word], at + 4 * kStageUnits + Type::kExtraBytes / 4 * unit,
+                          word, odd, scales[row * scale_stride]);
   }
 };
 

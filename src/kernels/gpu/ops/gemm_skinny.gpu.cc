@@ -186,7 +186,7 @@ namespace {
 RF_DEVICE ColumnSums SumParts(const gpu::SkinnyFinishArgs& args, uint32_t row, uint32_t column) {
   uint32_t n_parts = args.n_parts;
   if (n_parts == 0) {
-    const uint32_t first = column / gpu::kGemmColumns * args.n_stages;
+    const uint32_t first = column / args.tile_columns * args.n_stages;
     n_parts =
         (first + args.n_stages - 1) / args.stages_per_block - first / args.stages_per_block + 1;
   }

@@ -19,33 +19,35 @@ struct GroupShared {
   uint32_t first_row[gpu::kMaxGemmExperts];
 };
 
+constexpr uint32_t kLoadColumns = 4;
+
 RF_DEVICE void LoadColumns(const gpu::PackRowsArgs& args, const float* x, uint32_t column,
-                           float (&v)[kChunkColumns]) {
-  if (args.cols % 4 == 0 && column + kChunkColumns <= args.cols) {  // rows are aligned to 16
+                           float* v) {
+  if (args.cols % kLoadColumns == 0 && column < args.cols) {  // rows are aligned to 16
+    const TileChunk chunk = LoadChunk(reinterpret_cast<const U32x4*>(x + column));
     RF_UNROLL
-    for (uint32_t h = 0; h < 2; ++h) {
-      const TileChunk chunk = LoadChunk(reinterpret_cast<const U32x4*>(x + column) + h);
-      RF_UNROLL
-      for (uint32_t i = 0; i < 4; ++i) v[4 * h + i] = BitCast<float>(uint32_t{chunk[i]});
-    }
+    for (uint32_t i = 0; i < kLoadColumns; ++i) v[i] = BitCast<float>(uint32_t{chunk[i]});
     return;
   }
   RF_UNROLL
-  for (uint32_t i = 0; i < kChunkColumns; ++i) v[i] = column + i < args.cols ? x[column + i] : 0.0f;
+  for (uint32_t i = 0; i < kLoadColumns; ++i) v[i] = column + i < args.cols ? x[column + i] : 0.0f;
 }
 
-// Two chunks of a row.
+// What becomes two chunks of a row.
 struct PackGroup {
   float v[2 * kChunkColumns];
 
   RF_MEMBER void Load(const gpu::PackRowsArgs& args, const float* x, uint32_t column) {
-    float half[kChunkColumns];
-    RF_UNROLL
-    for (uint32_t h = 0; h < 2; ++h) {
-      LoadColumns(args, x, column + kChunkColumns * h, half);
-      RF_UNROLL
-      for (uint32_t i = 0; i < kChunkColumns; ++i) v[kChunkColumns * h + i] = half[i];
+    uint32_t apart = kLoadColumns;
+    if (args.order == gpu::kPackByUnit) {
+      const uint32_t step = column % gpu::kPackUnitColumns / (2 * kChunkColumns);
+      column = column / gpu::kPackUnitColumns * gpu::kPackUnitColumns + step % 2 * 16 +
+               step / 2 * kLoadColumns;
+      apart = gpu::kUnit;
     }
+    RF_UNROLL
+    for (uint32_t i = 0; i < 2 * kChunkColumns / kLoadColumns; ++i)
+      LoadColumns(args, x, column + i * apart, v + i * kLoadColumns);
   }
   RF_MEMBER float Largest(float so_far) const {
     RF_UNROLL
@@ -65,7 +67,8 @@ struct PackGroup {
       float scaled[kChunkColumns];
       RF_UNROLL
       for (uint32_t i = 0; i < kChunkColumns; ++i)
-        scaled[i] = scale * (args.by_parity != 0 ? v[2 * i + h] : v[kChunkColumns * h + i]);
+        scaled[i] =
+            scale * (args.order != gpu::kPackInOrder ? v[2 * i + h] : v[kChunkColumns * h + i]);
       tile[((chunk + h) % kTileRowChunks) ^ (row % kTileRowChunks)] = HalfChunk(scaled);
     }
   }
@@ -90,7 +93,8 @@ RF_KERNEL(pack_rows, gpu::PackRowsArgs, 512) {
     source = static_cast<uint32_t>(of);
   }
   const float* x = args.x + uint64_t{source / args.rows_per_x} * args.cols;
-  const uint32_t cols = (args.cols + gpu::kGemmDepth - 1) / gpu::kGemmDepth * gpu::kGemmDepth;
+  const uint32_t whole = args.order == gpu::kPackByUnit ? gpu::kPackUnitColumns : gpu::kGemmDepth;
+  const uint32_t cols = (args.cols + whole - 1) / whole * whole;
   const uint32_t first = kGroupColumns * ThreadId();
   const uint32_t step = kGroupColumns * BlockDim();
   PackGroup held[kGroupsHeld] = {};

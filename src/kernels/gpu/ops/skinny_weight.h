@@ -16,10 +16,8 @@ struct SkinnyWeight {
   const uint32_t* magnitude;
   uint32_t first_column;
 };
-RF_DEVICE SkinnyWeight WeightOfColumn(const SkinnyArgs& args, uint32_t column) {
-  const bool second = args.n_weights > 1 && column >= args.first_column[1];
-  const bool third = args.n_weights > 2 && column >= args.first_column[2];
-  const auto pick = [=](auto v0, auto v1, auto v2) { return third ? v2 : second ? v1 : v0; };
+RF_DEVICE SkinnyWeight WeightAt(const SkinnyArgs& args, uint32_t at) {
+  const auto pick = [=](auto v0, auto v1, auto v2) { return at == 2 ? v2 : at == 1 ? v1 : v0; };
   const Weight& w0 = args.weight[0];
   const Weight& w1 = args.weight[1];
   const Weight& w2 = args.weight[2];
@@ -35,6 +33,11 @@ RF_DEVICE SkinnyWeight WeightOfColumn(const SkinnyArgs& args, uint32_t column) {
   w.magnitude = pick(args.magnitude[0], args.magnitude[1], args.magnitude[2]);
   w.first_column = pick(args.first_column[0], args.first_column[1], args.first_column[2]);
   return w;
+}
+RF_DEVICE SkinnyWeight WeightOfColumn(const SkinnyArgs& args, uint32_t column) {
+  const bool second = args.n_weights > 1 && column >= args.first_column[1];
+  const bool third = args.n_weights > 2 && column >= args.first_column[2];
+  return WeightAt(args, third ? 2 : second ? 1 : 0);
 }
 
 }  // namespace

@@ -113,9 +113,22 @@ struct alignas(1024) WarpgroupTest {
   SharedPhase empty[kTestStages];
 };
 
+RF_DEVICE void LoadWarpgroupA(WarpgroupA& a, const U32x4* rows) {
+  RF_UNROLL
+  for (uint32_t s = 0; s < 4; ++s) {
+    RF_UNROLL
+    for (uint32_t i = 0; i < 4; ++i) {
+      const uint32_t row = WaveId() % 4 * 16 + LaneId() / 4 + 8 * (i % 2);
+      const U32x4* chunk = rows + SwizzledChunk(row, 2 * s + i / 2);
+      a.v[s][i] = reinterpret_cast<const uint32_t*>(chunk)[LaneId() % 4];
+    }
+  }
+}
+
 // in: n stages of A [64, 64], then n of B [kColumns, 64], swizzled f16. out [64, kColumns] f32 =
-// the sum of their products. A warpgroup multiplies, the wave behind it feeds.
-template <uint32_t kColumns>
+// the sum of their products. A warpgroup multiplies, the wave behind it feeds. kRegisters: A goes
+// through registers, two stages in flight.
+template <uint32_t kColumns, bool kRegisters>
 RF_DEVICE void TestWarpgroup(const ConformanceArgs& args) {
   auto& shared = SharedLarge<WarpgroupTest<kColumns>>();
   constexpr uint32_t kBytesA = sizeof(shared.a[0]);
@@ -145,7 +158,13 @@ RF_DEVICE void TestWarpgroup(const ConformanceArgs& args) {
     for (uint32_t k = 0; k < args.n; ++k) {
       const uint32_t stage = k % kTestStages;
       PhaseWait(shared.full[stage], k / kTestStages % 2);
-      WarpgroupMultiply(sum, shared.a[stage], shared.b[stage]);
+      if constexpr (kRegisters) {
+        WarpgroupA a;
+        LoadWarpgroupA(a, shared.a[stage]);
+        WarpgroupMultiply(sum, a, shared.b[stage]);
+      } else {
+        WarpgroupMultiply(sum, shared.a[stage], shared.b[stage]);
+      }
       WarpgroupWait<1>(sum);
       if (k > 0 && LaneId() == 0) PhaseArrive(shared.empty[(k - 1) % kTestStages]);
     }
@@ -158,9 +177,17 @@ RF_DEVICE void TestWarpgroup(const ConformanceArgs& args) {
 
 }  // namespace
 
-RF_KERNEL_RESIDENT(conformance_warpgroup, ConformanceArgs, 160, 1) { TestWarpgroup<128>(args); }
+RF_KERNEL_RESIDENT(conformance_warpgroup, ConformanceArgs, 160, 1) {
+  TestWarpgroup<128, false>(args);
+}
 RF_KERNEL_RESIDENT(conformance_warpgroup_wide, ConformanceArgs, 160, 1) {
-  TestWarpgroup<256>(args);
+  TestWarpgroup<256, false>(args);
+}
+RF_KERNEL_RESIDENT(conformance_warpgroup_registers_32, ConformanceArgs, 160, 1) {
+  TestWarpgroup<32, true>(args);
+}
+RF_KERNEL_RESIDENT(conformance_warpgroup_registers_64, ConformanceArgs, 160, 1) {
+  TestWarpgroup<64, true>(args);
 }
 #endif
 

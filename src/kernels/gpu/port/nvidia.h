@@ -172,7 +172,8 @@ RF_DEVICE void StoreRelease(uint32_t* p, uint32_t v) {
 RF_DEVICE void CopyAsync(U32x4* shared, const U32x4* from) {
   const auto to = static_cast<uint32_t>(
       reinterpret_cast<uintptr_t>((__attribute__((address_space(3))) void*)shared));
-  asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(to), "l"(from) : "memory");
+  asm volatile("cp.async.cg.shared.global.L2::128B [%0], [%1], 16;" ::"r"(to), "l"(from)
+               : "memory");
 }
 RF_DEVICE void CopyWait() { asm volatile("cp.async.wait_all;" ::: "memory"); }
 #define RF_PORT_FEW_ROWS 1

@@ -12,6 +12,9 @@ template <uint32_t kColumns>
 struct WarpgroupSum {
   float v[kColumns / 2];
 };
+struct WarpgroupA {
+  uint32_t v[4][4];
+};
 }  // namespace
 
 template <uint32_t kRegisters>
@@ -63,11 +66,11 @@ RF_DEVICE void BulkCopy(void* to, const void* from, uint32_t bytes, SharedPhase&
 
 // The matrix descriptor of PTX ISA "Matrix Descriptor Format": rows of 128 bytes, eight rows in
 // 1024 bytes, 128-byte swizzle. Adding 2 moves on by 32 bytes, 16 columns.
+constexpr uint32_t kGroupStride = 1024 >> 4;
+constexpr uint32_t kSwizzle128 = 1;
+constexpr uint32_t kDescriptorHigh = kGroupStride | kSwizzle128 << 30;
 RF_DEVICE uint64_t MatrixDescriptor(const U32x4* rows) {
-  constexpr uint64_t kGroupStride = 1024 >> 4;
-  constexpr uint64_t kSwizzle128 = 1;
-  return (SharedAddress(rows) >> 4 & 0x3FFFu) | uint64_t{1} << 16 | kGroupStride << 32 |
-         kSwizzle128 << 62;
+  return (SharedAddress(rows) >> 4 & 0x3FFFu) | 1u << 16 | uint64_t{kDescriptorHigh} << 32;
 }
 
 // clang-format off: operand lists
@@ -117,6 +120,53 @@ RF_DEVICE void WarpgroupMultiply(WarpgroupSum<256>& sum, const U32x4* a, const U
       : "l"(MatrixDescriptor(a)), "l"(MatrixDescriptor(b))
       : "memory");
 }
+
+// The same with A in registers, %a to %a + 15: four of them a step.
+// clang-format off: operand lists
+#define RF_WGMMA_16 \
+  "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15"
+#define RF_WGMMA_32 \
+  RF_WGMMA_16 ", " \
+  "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31"
+#define RF_OPERAND_4(i) "r"(a.v[i][0]), "r"(a.v[i][1]), "r"(a.v[i][2]), "r"(a.v[i][3])
+#define RF_OPERAND_A RF_OPERAND_4(0), RF_OPERAND_4(1), RF_OPERAND_4(2), RF_OPERAND_4(3)
+// clang-format on
+// The descriptor's halves apart: the upper one is a constant, and one addition moves on.
+#define RF_WGMMA_A(instruction, sums, a0, a1, a2, a3, low, high)                                  \
+  "{\n.reg .b64 db;\n.reg .b32 l;\n.reg .pred p;\nsetp.eq.u32 p, 0, 0;\n"                         \
+  "mov.b64 db, {" low ", " high "};\nwgmma.fence.sync.aligned;\n" instruction " {" sums "}, {" a0 \
+  "}, db, p, 1, 1, 0;\n"                                                                          \
+  "add.u32 l, " low ", 2;\nmov.b64 db, {l, " high "};\n" instruction " {" sums "}, {" a1          \
+  "}, db, p, 1, 1, 0;\n"                                                                          \
+  "add.u32 l, " low ", 4;\nmov.b64 db, {l, " high "};\n" instruction " {" sums "}, {" a2          \
+  "}, db, p, 1, 1, 0;\n"                                                                          \
+  "add.u32 l, " low ", 6;\nmov.b64 db, {l, " high "};\n" instruction " {" sums "}, {" a3          \
+  "}, db, p, 1, 1, 0;\n"                                                                          \
+  "wgmma.commit_group.sync.aligned;\n}"
+
+RF_DEVICE void WarpgroupMultiply(WarpgroupSum<32>& sum, const WarpgroupA& a, const U32x4* b) {
+  float* d = sum.v;
+  asm volatile(RF_WGMMA_A("wgmma.mma_async.sync.aligned.m64n32k16.f32.f16.f16", RF_WGMMA_16,
+                          "%16, %17, %18, %19", "%20, %21, %22, %23", "%24, %25, %26, %27",
+                          "%28, %29, %30, %31", "%32", "%33")
+               : RF_SUMS_16(0)
+               : RF_OPERAND_A, "r"(static_cast<uint32_t>(MatrixDescriptor(b))), "n"(kDescriptorHigh)
+               : "memory");
+}
+RF_DEVICE void WarpgroupMultiply(WarpgroupSum<64>& sum, const WarpgroupA& a, const U32x4* b) {
+  float* d = sum.v;
+  asm volatile(RF_WGMMA_A("wgmma.mma_async.sync.aligned.m64n64k16.f32.f16.f16", RF_WGMMA_32,
+                          "%32, %33, %34, %35", "%36, %37, %38, %39", "%40, %41, %42, %43",
+                          "%44, %45, %46, %47", "%48", "%49")
+               : RF_SUMS_16(0), RF_SUMS_16(16)
+               : RF_OPERAND_A, "r"(static_cast<uint32_t>(MatrixDescriptor(b))), "n"(kDescriptorHigh)
+               : "memory");
+}
+#undef RF_WGMMA_A
+#undef RF_OPERAND_A
+#undef RF_OPERAND_4
+#undef RF_WGMMA_32
+#undef RF_WGMMA_16
 #undef RF_WGMMA
 #undef RF_SUMS_64
 #undef RF_SUMS_16

@@ -10,6 +10,9 @@ template <uint32_t kColumns>
 struct WarpgroupSum {
   float v[kColumns / 2];
 };
+struct WarpgroupA {
+  uint32_t v[4][4];
+};
 }  // namespace
 
 template <uint32_t kRegisters>
@@ -48,6 +51,29 @@ RF_DEVICE void WarpgroupMultiply(WarpgroupSum<kColumns>& sum, const U32x4* a, co
   LoadTileRow(x[0], a, row);
   LoadTileRow(x[1], a, row + 8);
   for (uint32_t i = 0; i < kColumns / 4; ++i) {  // columns of this lane: two of every eight
+    float y[kTileRowColumns];
+    LoadTileRow(y, b, i / 2 * 8 + 2 * (LaneId() % 4) + i % 2);
+    for (uint32_t r = 0; r < 2; ++r) {
+      float& s = sum.v[i / 2 * 4 + 2 * r + i % 2];
+      for (uint32_t k = 0; k < kTileRowColumns; ++k) s += x[r][k] * y[k];
+    }
+  }
+}
+// A's rows of this lane come from the four lanes that share them.
+template <uint32_t kColumns>
+RF_DEVICE void WarpgroupMultiply(WarpgroupSum<kColumns>& sum, const WarpgroupA& a, const U32x4* b) {
+  float x[2][kTileRowColumns];
+  for (uint32_t step = 0; step < 4; ++step) {
+    for (uint32_t i = 0; i < 4; ++i) {
+      for (uint32_t q = 0; q < 4; ++q) {
+        const uint32_t pair = ShuffleAmong<4>(a.v[step][i], q);
+        float* at = x[i % 2] + 16 * step + 8 * (i / 2) + 2 * q;
+        at[0] = HalfToFloat(static_cast<uint16_t>(pair));
+        at[1] = HalfToFloat(static_cast<uint16_t>(pair >> 16));
+      }
+    }
+  }
+  for (uint32_t i = 0; i < kColumns / 4; ++i) {  // as above
     float y[kTileRowColumns];
     LoadTileRow(y, b, i / 2 * 8 + 2 * (LaneId() % 4) + i % 2);
     for (uint32_t r = 0; r < 2; ++r) {

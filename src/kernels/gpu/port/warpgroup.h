@@ -21,10 +21,17 @@
 //     arrived.
 //     What other lanes of the wave read before a WaveSync, a BulkCopy after it may overwrite.
 //
-//   WarpgroupSum<N>              float v[N / 2]: D[64, N] of one warpgroup, N 128 or 256.
+//   WarpgroupSum<N>              float v[N / 2]: D[64, N] of one warpgroup, N 128 or 256, with A
+//     in registers 32 or 64.
 //   void WarpgroupMultiply(WarpgroupSum<N>&, const U32x4* a, const U32x4* b)   D += A[64, 64] B[N,
 //     64]^T; a and b are rows of 64 f16 swizzled as tile.h says, aligned to 1024 bytes, written by
 //     BulkCopy. By all 128 threads of a warpgroup, which starts at a multiple of 128. Only starts.
+//   WarpgroupA                   uint32_t v[4][4]: what a thread has of A[64, 64]. v[s][i]: a
+//     HalfPair, columns 16 s + 8 (i / 2) + 2 (lane % 4) and the next one of row 16 (wave % 4) +
+//     lane / 4 + 8 (i % 2).
+//   void WarpgroupMultiply(WarpgroupSum<N>&, const WarpgroupA&, const U32x4* b)   the same with A
+//   in
+//     registers, which must not change before a WarpgroupWait says that it is done.
 //   void WarpgroupWait<P>(WarpgroupSum<N>&)           until at most the P last multiplications of
 //     this warpgroup are not done (0: v may be read).
 //   uint32_t WarpgroupRow(i), WarpgroupColumn(i)      where v[i] of this thread lies. i and i + 1
