@@ -499,8 +499,9 @@ TEST_P(GemmTest, FewRowsAndSmallFloatsStayWithTheVectorKernels) {
   EXPECT_GT(min_rows(DType::kF32, 0, 256), 1'000'000'000);
   EXPECT_EQ(min_rows(DType::kF32, 0, 1024), 9);
   // Large matrices of types that gemm_few knows, where there is one.
-  const bool few = !device_->info().architecture.starts_with("gfx");
-  EXPECT_EQ(min_rows(DType::kQ4_K, 0, 8192), few ? 5 : 9);
+  const std::string& architecture = device_->info().architecture;
+  const int64_t few = architecture.starts_with("gfx") ? 9 : architecture == "sm_90" ? 4 : 5;
+  EXPECT_EQ(min_rows(DType::kQ4_K, 0, 8192), few);
   EXPECT_EQ(min_rows(DType::kIQ4_XS, 0, 8192), 9);
 }
 

@@ -571,7 +571,8 @@ bool HasGemmFew(const op::Call& call, int64_t n_rows, const BindContext& context
 
 int64_t GemmMinRows(const op::Call& call, const Device& device) {
   constexpr int64_t kFew = 8;
-  constexpr int64_t kFewDirect = 4;
+  // As measured on an H200, with gemm_few on warpgroups and without.
+  const int64_t few_direct = device.info().architecture == "sm_90" ? 3 : 4;
   constexpr int64_t kSmall = 4 << 20;  // weights
   constexpr int64_t kLarge = 32 << 20;
   const Sizes sizes = SizesOf(call);
@@ -586,7 +587,7 @@ int64_t GemmMinRows(const op::Call& call, const Device& device) {
     n += w.rows * w.cols;
   }
   if (stays_float) return std::numeric_limits<int64_t>::max();
-  return (direct && n >= kLarge ? kFewDirect : kFew) * sizes.n_experts + 1;
+  return (direct && n >= kLarge ? few_direct : kFew) * sizes.n_experts + 1;
 }
 
 int64_t GemmScratchBytes(const op::Call& call, const GemmOptions& options) {

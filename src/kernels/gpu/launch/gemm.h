@@ -18,10 +18,10 @@ struct GemmOptions {
 };
 
 // Rows of the output from which on the matrix product is taken: more than eight for each matrix,
-// because unpacking costs as much as some passes over the packed weights; more than four for large
-// matrices that the device multiplies straight from packed words (gemm_few). Never for small
-// matrices of F32: a file keeps what is sensitive in F32, such as the routers of experts, and f16
-// would lose it.
+// because unpacking costs as much as some passes over the packed weights; more than three or four
+// for large matrices that the device multiplies straight from packed words (gemm_few). Never for
+// small matrices of F32: a file keeps what is sensitive in F32, such as the routers of experts, and
+// f16 would lose it.
 int64_t GemmMinRows(const op::Call& call, const Device& device);
 
 // The op by the matrix product alone, for any number of rows. `call` is a MatMul or MoeMatMul with
