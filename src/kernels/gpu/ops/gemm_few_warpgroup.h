@@ -3,11 +3,10 @@
 // its own place in shared memory to its registers, become f16 there and are A of the product; B is
 // x, which bulk copies bring to all warpgroups. Nobody waits for another wave but for x.
 //   x has the columns of each 128 in the order that lanes have theirs (pack_rows: by_unit).
-//   Traffic and sums of parts as gemm_few's, with half its copies of x: 8 KB, with 32 rows, for each
-//   18.5 KB of Q4_K.
-//   Arithmetic, 32 rows of x: a wave's 16 rows by 128 columns of Q4_K are some 275 instructions, of
-//   which 112 make f16 of weights. On an H200 the copies without products take 23.5 of 27.2 us
-//   (22016x4096 without the launches around it), products without copies 19.6.
+//   Traffic and sums of parts as gemm_few's, with half its copies of x: 8 KB, with 32 rows, for
+//   each 18.5 KB of Q4_K. Arithmetic, 32 rows of x: a wave's 16 rows by 128 columns of Q4_K are
+//   some 275 instructions, of which 112 make f16 of weights. On an H200 the copies without products
+//   take 23.5 of 27.2 us (22016x4096 without the launches around it), products without copies 19.6.
 #pragma once
 
 #include "kernels/gpu/ops/gemm_few.h"
