@@ -1,194 +1,29 @@
 #include "kernels/gpu/launch/gemm.h"
 
 #include <algorithm>
-#include <array>
 #include <limits>
 #include <utility>
 
 #include "base/format.h"
+#include "kernels/gpu/launch/gemm_call.h"
 #include "kernels/gpu/launch/gemm_kernels.h"
 #include "kernels/gpu/launch/launchers.h"
-#include "kernels/gpu/layout/weights.h"
 #include "kernels/gpu/ops/elementwise_args.h"
 #include "kernels/gpu/ops/gemm_args.h"
 
 namespace rocforge::gpu {
 namespace {
 
-constexpr int64_t kAlign = 256;
 constexpr int64_t kPackThreads = 512;  // at most
 constexpr uint32_t kThreads = kGemmThreads;
-constexpr uint32_t kWideColumns = kGemmWideColumns;
 constexpr uint32_t kMagnitudeBlocks = 256;
 constexpr uint32_t kGroupThreads = 1024;
 
-// The operands of a call.
-struct Product {
-  Weight weight[kMaxGemmWeights];
-  const float* bias[kMaxGemmWeights] = {};
-  float* out[kMaxGemmWeights] = {};
-  const float* x = nullptr;
-  const float* residual = nullptr;
-  const int32_t* ids = nullptr;  // experts of the output's rows, or null
-  uint32_t rows_per_x = 1;
-  uint32_t n_weights = 0;
-  op::Glu glu;
-  float out_scale = 1.0f;
-};
-
-Result<Product> ProductOf(const op::Call& call) {
-  Product p;
-  const bool* has_bias = nullptr;
-  size_t at = 1;
-  if (const auto* moe = std::get_if<op::MoeMatMul>(call.params)) {
-    p.ids = static_cast<const int32_t*>(call.in[at++].data);
-    p.rows_per_x = moe->x_per_expert ? 1 : static_cast<uint32_t>(moe->n_used);
-    p.n_weights = static_cast<uint32_t>(moe->n_weights);
-    p.glu = moe->glu;
-    has_bias = moe->has_bias;
-  } else {
-    const auto& dense = std::get<op::MatMul>(*call.params);
-    p.n_weights = static_cast<uint32_t>(dense.n_weights);
-    p.glu = dense.glu;
-    p.out_scale = dense.out_scale;
-    if (dense.has_residual) p.residual = In(call, call.in.size() - 1);
-    has_bias = dense.has_bias;
-  }
-  p.x = In(call, 0);
-  for (uint32_t i = 0; i < p.n_weights; ++i) {
-    const op::Operand& w = call.in[at++];
-    if (!CanPack(w.desc.dtype))
-      return Unsupported(Format("weights of type {} on a GPU", Name(w.desc.dtype)));
-    p.weight[i] = DescribeWeight(w.desc, w.data);
-  }
-  for (uint32_t i = 0; i < p.n_weights; ++i) {
-    if (has_bias[i]) p.bias[i] = In(call, at++);
-  }
-  for (size_t i = 0; i < call.out.size(); ++i) p.out[i] = Out(call, i);
-  return p;
-}
-
-// The sizes of a call that scratch depends on.
-struct Sizes {
-  int64_t max_rows = 0;  // of the output
-  int64_t cols = 0;
-  int64_t n_experts = 1;
-  bool experts = false;
-  bool erf = false;  // gelu_erf: gate and up go to scratch first
-  bool glu = false;
-  int32_t n_weights = 0;
-  std::array<int64_t, kMaxGemmWeights> n_out = {};
-
-  int64_t n_k_tiles() const { return RoundUp(cols, kGemmDepth) / kGemmDepth; }
-  // Rows of x's tiles: each expert's rows are filled up to whole tiles.
-  int64_t RowTiles(int64_t rows) const {
-    return experts ? std::min(rows, rows / kGemmRows + n_experts)
-                   : RoundUp(rows, kGemmRows) / kGemmRows;
-  }
-  bool fused_glu() const { return glu && !erf; }
-  // Virtual columns with block tiles of `tile` columns.
-  int64_t Columns(int64_t tile) const {
-    if (fused_glu()) return RoundUp(2 * RoundUp(n_out[0], kGluColumns), tile);
-    int64_t sum = 0;
-    for (int32_t i = 0; i < n_weights; ++i) sum += RoundUp(n_out[static_cast<size_t>(i)], tile);
-    return sum;
-  }
-  // Of one expert.
-  int64_t ColumnBytes() const { return n_k_tiles() * kGemmDepth * 2; }
-  // Of x.
-  int64_t RowBytes() const { return RoundUp(cols, kPackUnitColumns) * 2; }
-  // Sums of one part of a few rows.
-  int64_t FewBytes() const {
-    int64_t columns = 0;
-    for (int32_t i = 0; i < n_weights; ++i)
-      columns += RoundUp(n_out[static_cast<size_t>(i)], kFewGroupColumns);
-    return kMaxSkinnyRows * columns * 4;
-  }
-};
-
-size_t FirstWeight(const op::Call& call) {
-  return std::holds_alternative<op::MoeMatMul>(*call.params) ? 2 : 1;
-}
-
-Sizes SizesOf(const op::Call& call) {
-  Sizes s;
-  op::GluKind glu = op::GluKind::kNone;
-  const size_t first = FirstWeight(call);
-  if (const auto* moe = std::get_if<op::MoeMatMul>(call.params)) {
-    s.experts = true;
-    s.n_weights = moe->n_weights;
-    s.n_experts = call.in[first].desc.outer;
-    glu = moe->glu.kind;
-  } else {
-    const auto& p = std::get<op::MatMul>(*call.params);
-    s.n_weights = p.n_weights;
-    glu = p.glu.kind;
-  }
-  s.glu = glu != op::GluKind::kNone;
-  s.erf = glu == op::GluKind::kGeluErf;
-  s.max_rows = call.out[0].desc.rows;
-  s.cols = call.in[0].desc.cols;
-  for (int32_t i = 0; i < s.n_weights; ++i)
-    s.n_out[static_cast<size_t>(i)] = call.in[first + static_cast<size_t>(i)].desc.rows;
-  return s;
-}
-
-// Where things lie in the scratch; offsets for the largest step serve smaller ones too.
-struct Layout {
-  int64_t x = 0;
-  int64_t x_scale = 0;
-  int64_t row_of = 0;
-  int64_t first_tile = 0;
-  int64_t counts = 0;
-  int64_t gate_up = 0;
-  int64_t weights = 0;
-  int64_t weight_bytes = 0;
-  int64_t end = 0;
-};
-
-Layout LayoutOf(const Sizes& s, const GemmOptions& options) {
-  Layout l;
-  const auto take = [&l](int64_t bytes) {
-    const int64_t at = l.end;
-    l.end += RoundUp(bytes, kAlign);
-    return at;
-  };
-  const int64_t rows = s.RowTiles(s.max_rows) * kGemmRows;
-  l.x = take(rows * s.RowBytes());
-  l.x_scale = take(rows * 4);
-  if (s.experts) {
-    l.row_of = take(rows * 4);
-    l.first_tile = take((s.n_experts + 1) * 4);
-    l.counts = take(s.n_experts * 4);
-  }
-  if (s.erf) l.gate_up = take(2 * s.max_rows * s.n_out[0] * 4);
-  l.weight_bytes =
-      std::min(s.n_experts * s.Columns(kWideColumns) * s.ColumnBytes(),
-               std::max(options.weight_bytes, int64_t{kWideColumns} * s.ColumnBytes()));
-  // The sums of a few rows lie there too.
-  l.weight_bytes = std::max(l.weight_bytes, s.FewBytes());
-  l.weights = take(l.weight_bytes);
-  return l;
-}
-
-GateArgs GateOf(const op::Glu& glu) {
-  constexpr float kInfinity = std::numeric_limits<float>::infinity();
-  constexpr float kGeluLinear = 1.59576912160573071f;  // 2 sqrt(2 / pi)
-  switch (glu.kind) {
-    case op::GluKind::kGeluTanh:
-      return {kGeluLinear, kGeluLinear * 0.044715f, kInfinity, 0.0f};
-    case op::GluKind::kSwigluOai:
-      return {glu.alpha, 0.0f, glu.limit, 1.0f};
-    default:
-      return {1.0f, 0.0f, kInfinity, 0.0f};
-  }
-}
-
 // Everything that stays the same from step to step.
 struct Gemm {
-  Product product;
-  Sizes sizes;
-  Layout layout;
+  GemmOperands product;
+  GemmSizes sizes;
+  GemmLayout layout;
   RowCount rows;
   GemmKernels kernels;
   GemmUnit unit = GemmUnit::kAuto;  // kAuto: by `configs`
@@ -526,9 +361,9 @@ class GemmOp final : public BoundOp {
 Result<std::unique_ptr<BoundOp>> BindGemm(const op::Call& call, const RowCount& rows,
                                           const BindContext& context, const GemmOptions& options) {
   Gemm gemm;
-  ROCFORGE_ASSIGN_OR_RETURN(gemm.product, ProductOf(call));
-  gemm.sizes = SizesOf(call);
-  gemm.layout = LayoutOf(gemm.sizes, options);
+  ROCFORGE_ASSIGN_OR_RETURN(gemm.product, GemmOperandsOf(call));
+  gemm.sizes = GemmSizesOf(call);
+  gemm.layout = GemmLayoutOf(gemm.sizes, options);
   gemm.rows = rows;
   gemm.unit = options.unit;
   gemm.configs = ConfigsOf(context.tuning, call);
@@ -562,7 +397,7 @@ Result<std::unique_ptr<BoundOp>> BindGemm(const op::Call& call, const RowCount& 
 
 bool HasGemmFew(const op::Call& call, int64_t n_rows, const BindContext& context) {
   if (!std::holds_alternative<op::MatMul>(*call.params) || n_rows > kMaxSkinnyRows) return false;
-  const Result<Product> product = ProductOf(call);
+  const Result<GemmOperands> product = GemmOperandsOf(call);
   if (!product.ok()) return false;
   const Result<GemmKernels> kernels = FindGemmKernels(context, false, false);
   return kernels.ok() && kernels->HasFew(n_rows) &&
@@ -575,7 +410,7 @@ int64_t GemmMinRows(const op::Call& call, const Device& device) {
   const int64_t few_direct = device.info().architecture == "sm_90" ? 3 : 4;
   constexpr int64_t kSmall = 4 << 20;  // weights
   constexpr int64_t kLarge = 32 << 20;
-  const Sizes sizes = SizesOf(call);
+  const GemmSizes sizes = GemmSizesOf(call);
   bool stays_float = true;
   // AMD's code has no gemm_few (gemm_kernels.cc).
   bool direct = !sizes.experts && !device.info().architecture.starts_with("gfx");
@@ -591,7 +426,7 @@ int64_t GemmMinRows(const op::Call& call, const Device& device) {
 }
 
 int64_t GemmScratchBytes(const op::Call& call, const GemmOptions& options) {
-  return LayoutOf(SizesOf(call), options).end;
+  return GemmLayoutOf(GemmSizesOf(call), options).end;
 }
 
 }  // namespace rocforge::gpu

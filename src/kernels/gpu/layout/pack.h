@@ -1,8 +1,11 @@
-// Internal to layout/: one packing function a type.
+// Internal to layout/: one packing function a type, and what they share.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
+
+#include "quant/block.h"
 
 namespace rocforge::gpu {
 
@@ -13,6 +16,16 @@ struct PackedRow {
 
 // `src`: the GGUF row, `cols` weights.
 using PackRowFn = void (*)(const std::byte* src, int64_t cols, const PackedRow& row);
+
+inline void Store16(uint8_t* plane, int64_t index, uint16_t value) {
+  std::memcpy(plane + 2 * index, &value, sizeof(value));
+}
+
+// Calls f(block, index) for each block of the row.
+template <typename Block, typename F>
+void ForBlocks(const std::byte* src, int64_t cols, F&& f) {
+  for (int64_t i = 0; i < cols / Block::kElements; ++i) f(quant::LoadBlock<Block>(src, i), i);
+}
 
 void PackF32(const std::byte* src, int64_t cols, const PackedRow& row);
 void PackF16(const std::byte* src, int64_t cols, const PackedRow& row);

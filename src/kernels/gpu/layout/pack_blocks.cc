@@ -2,7 +2,6 @@
 #include <cstring>
 
 #include "kernels/gpu/layout/pack.h"
-#include "quant/block.h"
 #include "quant/fp4.h"
 #include "quant/iq4.h"
 #include "quant/q1_0.h"
@@ -37,18 +36,9 @@ void SetBit(uint8_t* unit, int w, uint32_t value) {
   uint8_t& byte = unit[w % 4];
   byte = static_cast<uint8_t>(byte | (value & 1) << (w / 4));
 }
-void Store16(uint8_t* plane, int64_t index, uint16_t value) {
-  std::memcpy(plane + 2 * index, &value, sizeof(value));
-}
 void StorePair16(uint8_t* plane, int64_t index, uint16_t first, uint16_t second) {
   Store16(plane, 2 * index, first);
   Store16(plane, 2 * index + 1, second);
-}
-
-// Calls f(block, index) for each block of the row.
-template <typename Block, typename F>
-void ForBlocks(const std::byte* src, int64_t cols, F&& f) {
-  for (int64_t i = 0; i < cols / Block::kElements; ++i) f(quant::LoadBlock<Block>(src, i), i);
 }
 
 // q(w) for the 256 weights of super-block `i` into the planes of 4 bits and more.

@@ -2,25 +2,11 @@
 #include <cstring>
 
 #include "kernels/gpu/layout/pack.h"
-#include "quant/block.h"
 #include "quant/iq1.h"
 #include "quant/iq2.h"
 #include "quant/iq3.h"
 
 namespace rocforge::gpu {
-namespace {
-
-void Store16(uint8_t* plane, int64_t index, uint16_t value) {
-  std::memcpy(plane + 2 * index, &value, sizeof(value));
-}
-
-// Calls f(block, index) for each block of the row.
-template <typename Block, typename F>
-void ForBlocks(const std::byte* src, int64_t cols, F&& f) {
-  for (int64_t i = 0; i < cols / Block::kElements; ++i) f(quant::LoadBlock<Block>(src, i), i);
-}
-
-}  // namespace
 
 void PackIQ2_XXS(const std::byte* src, int64_t cols, const PackedRow& row) {
   ForBlocks<quant::BlockIQ2XXS>(src, cols, [&](const auto& b, int64_t i) {
