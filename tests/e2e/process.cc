@@ -21,8 +21,8 @@ using Clock = std::chrono::steady_clock;
 constexpr int kLimitSeconds = 120;
 
 const std::string& HomeFolder() {
-  static const TempDir* dir = new TempDir();  // lives as long as the test program
-  return dir->path();
+  static const TempDir dir;  // lives as long as the test program
+  return dir.path();
 }
 
 std::vector<char*> Pointers(std::vector<std::string>& texts) {
