@@ -21,6 +21,21 @@ T* Pointer(const Buffer& buffer) {
   return reinterpret_cast<T*>(static_cast<uintptr_t>(buffer.ptr()));
 }
 
+// An op of a row a token, which moves `bytes`.
+void RunOp(Bench& bench, const std::string& name, const op::Call& call, int32_t rows,
+           double bytes) {
+  BindContext context;
+  context.device = bench.target().device();
+  context.modules = &bench.target().modules();
+  const auto bound = Bind(call, {RowCount::Unit::kToken, 1}, context);
+  if (!bound.ok()) return bench.Fail(name, bound.status());
+  bench.Run(name, kLaunches,
+            [&](const Stream& stream, size_t) {
+              return (*bound)->Enqueue(stream, {rows, rows, rows, 1});
+            },
+            {bytes, 0});
+}
+
 void Norm(Bench& bench, int32_t rows) {
   const std::string name = Format("norm {} x {}", rows, kCols);
   if (!bench.Wants(name)) return;
@@ -38,17 +53,7 @@ void Norm(Bench& bench, int32_t rows) {
   norm.eps = 1e-5f;
   norm.group = kCols;
   const op::Params params = norm;
-  BindContext context;
-  context.device = bench.target().device();
-  context.modules = &bench.target().modules();
-  const auto bound =
-      Bind({&params, in, out, nullptr, nullptr}, {RowCount::Unit::kToken, 1}, context);
-  if (!bound.ok()) return bench.Fail(name, bound.status());
-  bench.Run(name, kLaunches,
-            [&](const Stream& stream, size_t) {
-              return (*bound)->Enqueue(stream, {rows, rows, rows, 1});
-            },
-            {8.0 * rows * kCols, 0});
+  RunOp(bench, name, {&params, in, out, nullptr, nullptr}, rows, 8.0 * rows * kCols);
 }
 
 void Quantise(Bench& bench, int32_t rows) {
@@ -83,17 +88,7 @@ void Rope(Bench& bench, int32_t heads, int32_t tokens) {
       op::Operand{{DType::kF32, 1, tokens, kHeadDim}, Pointer<void>(*table)}};
   const std::array<op::Operand, 1> out = {op::Operand{shape, Pointer<void>(*q)}};
   const op::Params params = op::Rope{op::RopeKind::kNeox, kHeadDim, kHeadDim};
-  BindContext context;
-  context.device = bench.target().device();
-  context.modules = &bench.target().modules();
-  const auto bound =
-      Bind({&params, in, out, nullptr, nullptr}, {RowCount::Unit::kToken, 1}, context);
-  if (!bound.ok()) return bench.Fail(name, bound.status());
-  bench.Run(name, kLaunches,
-            [&](const Stream& stream, size_t) {
-              return (*bound)->Enqueue(stream, {tokens, tokens, tokens, 1});
-            },
-            {8.0 * tokens * heads * kHeadDim, 0});
+  RunOp(bench, name, {&params, in, out, nullptr, nullptr}, tokens, 8.0 * tokens * heads * kHeadDim);
 }
 
 void Rows(Bench& bench) {

@@ -222,9 +222,7 @@ Status Gemm::Multiply(const Stream& stream, const GemmKernel& chosen, GemmArgs a
 
 // Straight from the packed weights, by parts of k, and a launch that adds them up.
 Status Gemm::MultiplyFew(const Stream& stream, GemmArgs args, const SkinnyConfig& config) const {
-  GemmKernel kernel{args.n_rows <= 32 ? kernels.skinny_32 : kernels.skinny_64, kGemmColumns,
-                    kThreads, 0, 0};
-  if (config.direct) kernel = kernels.Few(args.n_rows);
+  const GemmKernel& kernel = config.direct ? kernels.Few(args.n_rows) : kernels.Skinny(args.n_rows);
   SkinnyArgs few{};
   few.n_weights = product.n_weights;
   uint32_t column = 0;
@@ -308,9 +306,7 @@ Status Gemm::Enqueue(const Stream& stream, const StepShape& shape) const {
     config = ChooseSkinny({product.weight, product.n_weights}, sizes.n_k_tiles(), multiprocessors);
   config.direct &= wanted != GemmUnit::kSkinny && kernels.HasFew(n_rows);
   if (wanted_parts != 0) config.parts = wanted_parts;
-  const PackOrder order = !config.direct                                    ? kPackInOrder
-                          : kernels.Few(n_rows).columns == kFewGroupColumns ? kPackByUnit
-                                                                            : kPackByParity;
+  const PackOrder order = config.direct ? kernels.Few(n_rows).order : kPackInOrder;
   ROCFORGE_RETURN_IF_ERROR(Prepare(stream, static_cast<uint32_t>(n_rows), args, order));
   ROCFORGE_RETURN_IF_ERROR(few ? MultiplyFew(stream, args, config)
                                : MultiplyMany(stream, chosen, args));

@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "base/format.h"
+#include "kernels/gpu/launch/gemm_kernels.h"
 #include "kernels/gpu/launch/launchers.h"
 #include "kernels/gpu/layout/weights.h"
 

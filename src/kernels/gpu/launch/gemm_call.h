@@ -4,8 +4,8 @@
 #include <array>
 #include <cstdint>
 
+#include "base/round_up.h"
 #include "kernels/gpu/launch/gemm.h"
-#include "kernels/gpu/launch/gemm_kernels.h"
 #include "kernels/gpu/ops/gemm_args.h"
 #include "kernels/op/call.h"
 
@@ -48,7 +48,10 @@ struct GemmSizes {
   bool fused_glu() const { return glu && !erf; }
   // Virtual columns with block tiles of `tile` columns.
   int64_t Columns(int64_t tile) const {
-    if (fused_glu()) return RoundUp(2 * RoundUp(n_out[0], kGluColumns), tile);
+    return fused_glu() ? RoundUp(2 * RoundUp(n_out[0], kGluColumns), tile) : ColumnsApart(tile);
+  }
+  // The same without turns of gate and up.
+  int64_t ColumnsApart(int64_t tile) const {
     int64_t sum = 0;
     for (int32_t i = 0; i < n_weights; ++i) sum += RoundUp(n_out[static_cast<size_t>(i)], tile);
     return sum;
@@ -58,12 +61,7 @@ struct GemmSizes {
   // Of x.
   int64_t RowBytes() const { return RoundUp(cols, kPackUnitColumns) * 2; }
   // Sums of one part of a few rows.
-  int64_t FewBytes() const {
-    int64_t columns = 0;
-    for (int32_t i = 0; i < n_weights; ++i)
-      columns += RoundUp(n_out[static_cast<size_t>(i)], kFewGroupColumns);
-    return kMaxSkinnyRows * columns * 4;
-  }
+  int64_t FewBytes() const { return kMaxSkinnyRows * ColumnsApart(kFewGroupColumns) * 4; }
 };
 
 GemmSizes GemmSizesOf(const op::Call& call);

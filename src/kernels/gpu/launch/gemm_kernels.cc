@@ -14,6 +14,10 @@ constexpr uint32_t kWarpgroupShared = 3 * (kGemmRows + kGemmColumns) * 128 + 102
 constexpr uint32_t kWideThreads = 384;
 constexpr uint32_t kWideShared = 4 * (kGemmRows + kGemmWideColumns) * 128 + 1024;
 
+uint32_t Multiprocessors(const BindContext& context) {
+  return static_cast<uint32_t>(std::max(1, context.device->info().multiprocessors));
+}
+
 Result<GemmKernel> FindUnit(const BindContext& context, const char* name, bool glu,
                             uint32_t columns, uint32_t threads, uint32_t shared_bytes,
                             uint32_t blocks_per_unit) {
@@ -25,8 +29,7 @@ Result<GemmKernel> FindUnit(const BindContext& context, const char* name, bool g
   unit.columns = columns;
   unit.threads = threads;
   unit.shared_bytes = shared_bytes;
-  unit.blocks =
-      blocks_per_unit * static_cast<uint32_t>(std::max(1, context.device->info().multiprocessors));
+  unit.blocks = blocks_per_unit * Multiprocessors(context);
   return unit;
 }
 
@@ -35,17 +38,23 @@ Result<GemmKernel> FindUnit(const BindContext& context, const char* name, bool g
 Result<GemmKernel> FindFew(const BindContext& context, uint32_t rows) {
   const Modules& modules = *context.modules;
   if (modules.target().starts_with("gfx")) return GemmKernel{};
-  const auto multiprocessors =
-      static_cast<uint32_t>(std::max(1, context.device->info().multiprocessors));
   Result<Kernel> group = modules.Find("gemm_few", Format("gemm_few_group_{}", rows));
-  if (group.ok() && AllowShared(*context.device, *group, FewGroupSharedBytes(rows)).ok())
-    return GemmKernel{*group, kFewGroupColumns, kFewGroupThreads, FewGroupSharedBytes(rows),
-                      multiprocessors};
+  if (group.ok() && AllowShared(*context.device, *group, kFewGroupSharedBytes).ok())
+    return GemmKernel{*group,
+                      kFewGroupColumns,
+                      kFewGroupThreads,
+                      kFewGroupSharedBytes,
+                      Multiprocessors(context),
+                      kPackByUnit};
   ROCFORGE_ASSIGN_OR_RETURN(const Kernel kernel,
                             modules.Find("gemm_few", Format("gemm_few_{}", rows)));
   if (!AllowShared(*context.device, kernel, FewSharedBytes(rows)).ok()) return GemmKernel{};
-  return GemmKernel{kernel, kGemmColumns, kGemmThreads, FewSharedBytes(rows),
-                    (rows <= 32 ? 2 : 1) * multiprocessors};
+  return GemmKernel{kernel,
+                    kGemmColumns,
+                    kGemmThreads,
+                    FewSharedBytes(rows),
+                    (rows <= 32 ? 2 : 1) * Multiprocessors(context),
+                    kPackByParity};
 }
 
 }  // namespace
@@ -61,8 +70,10 @@ Result<GemmKernels> FindGemmKernels(const BindContext& context, bool glu, bool e
   ROCFORGE_ASSIGN_OR_RETURN(k.pack_rows, modules.Find("pack_rows", "pack_rows"));
   ROCFORGE_ASSIGN_OR_RETURN(k.group_rows, modules.Find("pack_rows", "group_rows"));
   ROCFORGE_ASSIGN_OR_RETURN(k.unpack, modules.Find("unpack", "unpack"));
-  ROCFORGE_ASSIGN_OR_RETURN(k.skinny_32, modules.Find("gemm_skinny", "gemm_skinny_32"));
-  ROCFORGE_ASSIGN_OR_RETURN(k.skinny_64, modules.Find("gemm_skinny", "gemm_skinny_64"));
+  k.skinny_32.columns = k.skinny_64.columns = kGemmColumns;
+  k.skinny_32.threads = k.skinny_64.threads = kGemmThreads;
+  ROCFORGE_ASSIGN_OR_RETURN(k.skinny_32.kernel, modules.Find("gemm_skinny", "gemm_skinny_32"));
+  ROCFORGE_ASSIGN_OR_RETURN(k.skinny_64.kernel, modules.Find("gemm_skinny", "gemm_skinny_64"));
   ROCFORGE_ASSIGN_OR_RETURN(k.skinny_finish, modules.Find("gemm_skinny", "gemm_skinny_finish"));
   ROCFORGE_ASSIGN_OR_RETURN(k.few_32, FindFew(context, 32));
   ROCFORGE_ASSIGN_OR_RETURN(k.few_64, FindFew(context, 64));

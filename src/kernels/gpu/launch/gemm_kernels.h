@@ -20,17 +20,20 @@ struct GemmKernel {
   uint32_t columns = 0;  // of a block's tile; 0: the device has no such kernel
   uint32_t threads = 0;
   uint32_t shared_bytes = 0;
-  uint32_t blocks = 0;  // resident on the device; the kernel loops over what is left
+  uint32_t blocks = 0;             // resident on the device; the kernel loops over what is left
+  PackOrder order = kPackInOrder;  // that it wants x in
 };
 
 struct GemmKernels {
   Kernel pack_rows, group_rows, unpack, magnitude, magnitude_join, glu;
-  Kernel skinny_32, skinny_64, skinny_finish;
+  Kernel skinny_finish;
+  GemmKernel skinny_32, skinny_64;  // gemm_skinny for up to 32 and up to 64 rows
   // gemm_few for up to 32 and up to 64 rows; without columns where the target's code has none or
   // the device cannot hold it.
   GemmKernel few_32, few_64;
   GemmKernel tile, warpgroup, wide;
 
+  const GemmKernel& Skinny(int64_t n_rows) const { return n_rows <= 32 ? skinny_32 : skinny_64; }
   const GemmKernel& Few(int64_t n_rows) const { return n_rows <= 32 ? few_32 : few_64; }
   bool HasFew(int64_t n_rows) const { return Few(n_rows).columns != 0; }
 };

@@ -94,9 +94,8 @@ constexpr uint32_t FewSharedBytes(uint32_t rows) { return rows <= 32 ? 99 * 1024
 // gemm_few_group, the same on warpgroups: tiles of 256 rows of w, a block a multiprocessor.
 inline constexpr uint32_t kFewGroupColumns = 256;
 inline constexpr uint32_t kFewGroupThreads = 512;
-constexpr uint32_t FewGroupSharedBytes(uint32_t rows) {
-  return (rows <= 32 ? 64 : 64) * 1024 + 16 * 8 * 1024 + 1024;
-}
+// A ring of stages of x, one of w for each wave, and the phases, for 32 rows of x and for 64.
+inline constexpr uint32_t kFewGroupSharedBytes = (64 + 16 * 8 + 1) * 1024;
 
 inline constexpr uint32_t kFinishColumns = 4;  // of a thread
 struct SkinnyFinishArgs {

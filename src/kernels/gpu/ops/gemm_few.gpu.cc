@@ -16,7 +16,6 @@
 #include "kernels/gpu/ops/gemm_args.h"
 #include "kernels/gpu/ops/gemm_few_warpgroup.h"
 #include "kernels/gpu/ops/gemm_scale.h"
-#include "kernels/gpu/ops/skinny_weight.h"
 
 #if RF_PORT_FEW_ROWS
 
@@ -342,29 +341,11 @@ RF_DEVICE void GemmFew(const SkinnyArgs& args) {
   static_assert(sizeof(FewShared<kFragmentsM>) == gpu::FewSharedBytes(16 * kFragmentsM));
   LetNextStart();
   const uint32_t n_stages = (args.n_k_tiles + kFewTiles - 1) / kFewTiles;
-  uint32_t at = BlockId() * args.stages_per_block;
-  const uint32_t end = Least(at + args.stages_per_block, args.n_columns / kFewRows * n_stages);
-  while (at < end) {
-    const SkinnyWeight w = WeightOfColumn(args, at / n_stages * kFewRows);
-    const uint32_t first = w.first_column / kFewRows * n_stages;
-    const uint32_t last =
-        Least(end, first + (w.weight.n_rows + kFewRows - 1) / kFewRows * n_stages);
-    switch (w.weight.type) {
-#define RF_FEW(name)                                                                 \
-  case gpu::kWeight##name:                                                           \
-    SumFew<gpu::kWeight##name>(args, w, at - first, last - first, n_stages, shared); \
-    break;
-      RF_FEW(Q4_0)
-      RF_FEW(Q8_0)
-      RF_FEW(Q4_K)
-      RF_FEW(Q5_K)
-      RF_FEW(Q6_K)
-#undef RF_FEW
-      default:
-        break;
-    }
-    at = last;
-  }
+  ForFewStages<kFewRows>(
+      args, n_stages,
+      [&]<uint32_t kType>(const SkinnyWeight& w, uint32_t begin, uint32_t end, uint32_t) {
+        SumFew<kType>(args, w, begin, end, n_stages, shared);
+      });
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 // q's range with it: w = s (q - middle) + (o + s middle) rounds less than s q + o.
 #pragma once
 
+#include "kernels/gpu/ops/skinny_weight.h"
 #include "kernels/gpu/ops/unit.h"
 #include "kernels/gpu/port/tile.h"
 
@@ -109,6 +110,38 @@ RF_DEVICE U32x2 FewPair(uint32_t v, const uint32_t* extra, uint32_t word, uint32
     return {FmaPairs(low, scale.x, scale.y), FmaPairs(high, scale.x, scale.y)};
   return {FmaPairs(low, scale.x, 0),
           FmaPairs(high, kType == gpu::kWeightQ6_K ? scale.y : scale.x, 0)};
+}
+
+// The block's stages (gemm_args.h), weight by weight, in tiles of kRows rows of w with n_stages
+// each: f.operator()<type>(w, begin, end, done) for stages [begin, end) counted from that weight's
+// first tile, after `done` of the block's.
+template <uint32_t kRows, typename F>
+RF_DEVICE void ForFewStages(const SkinnyArgs& args, uint32_t n_stages, F&& f) {
+  for (uint32_t i = 0; i < args.n_weights; ++i) {
+    const SkinnyWeight w = WeightAt(args, i);
+    const uint32_t block_begin = BlockId() * args.stages_per_block;
+    const uint32_t block_end = block_begin + args.stages_per_block;
+    const uint32_t first = w.first_column / kRows * n_stages;
+    const uint32_t all = (w.weight.n_rows + kRows - 1) / kRows * n_stages;
+    const uint32_t begin = block_begin > first ? block_begin - first : 0;
+    const uint32_t end = block_end > first ? Least(block_end - first, all) : 0;
+    if (begin >= end) continue;
+    const uint32_t done = first + begin - block_begin;
+    switch (w.weight.type) {
+#define RF_FEW(name)                                                \
+  case gpu::kWeight##name:                                          \
+    f.template operator()<gpu::kWeight##name>(w, begin, end, done); \
+    break;
+      RF_FEW(Q4_0)
+      RF_FEW(Q8_0)
+      RF_FEW(Q4_K)
+      RF_FEW(Q5_K)
+      RF_FEW(Q6_K)
+#undef RF_FEW
+      default:
+        break;
+    }
+  }
 }
 
 // For FillTiles: a unit of the rows from `words` and `scales` on.

@@ -11,7 +11,6 @@
 
 #include "kernels/gpu/ops/gemm_few.h"
 #include "kernels/gpu/ops/gemm_scale.h"
-#include "kernels/gpu/ops/skinny_weight.h"
 #include "kernels/gpu/port/warpgroup.h"
 
 #if RF_PORT_WARPGROUP
@@ -299,7 +298,7 @@ template <uint32_t kRowsX>
 RF_DEVICE void GemmFewGroup(const SkinnyArgs& args) {
   using Shared = GroupShared<kRowsX>;
   auto& shared = SharedLarge<Shared>();
-  static_assert(sizeof(Shared) == gpu::FewGroupSharedBytes(kRowsX));
+  static_assert(sizeof(Shared) == gpu::kFewGroupSharedBytes);
   LetNextStart();
   if (ThreadId() == 0) {
     for (uint32_t i = 0; i < Shared::kXSlots; ++i) {
@@ -310,33 +309,11 @@ RF_DEVICE void GemmFewGroup(const SkinnyArgs& args) {
   }
   BlockBarrier();
   const uint32_t n_stages = (args.n_k_tiles + kGroupTiles - 1) / kGroupTiles;
-  for (uint32_t i = 0; i < args.n_weights; ++i) {
-    const SkinnyWeight w = WeightAt(args, i);
-    const uint32_t begin = BlockId() * args.stages_per_block;
-    const uint32_t first = w.first_column / kGroupRows * n_stages;
-    const uint32_t all = (w.weight.n_rows + kGroupRows - 1) / kGroupRows * n_stages;
-    // Of this weight's stages.
-    const uint32_t from = begin > first ? begin - first : 0;
-    const uint32_t until = begin + args.stages_per_block > first
-                               ? Least(begin + args.stages_per_block - first, all)
-                               : 0;
-    if (from >= until) continue;
-    const uint32_t done = first + from - begin;
-    switch (w.weight.type) {
-#define RF_FEW(name)                                                               \
-  case gpu::kWeight##name:                                                         \
-    SumFewGroup<gpu::kWeight##name>(args, w, from, until, n_stages, done, shared); \
-    break;
-      RF_FEW(Q4_0)
-      RF_FEW(Q8_0)
-      RF_FEW(Q4_K)
-      RF_FEW(Q5_K)
-      RF_FEW(Q6_K)
-#undef RF_FEW
-      default:
-        break;
-    }
-  }
+  ForFewStages<kGroupRows>(
+      args, n_stages,
+      [&]<uint32_t kType>(const SkinnyWeight& w, uint32_t begin, uint32_t end, uint32_t done) {
+        SumFewGroup<kType>(args, w, begin, end, n_stages, done, shared);
+      });
 }
 
 }  // namespace

@@ -127,7 +127,7 @@ RF_DEVICE void LoadWarpgroupA(WarpgroupA& a, const U32x4* rows) {
 
 // in: n stages of A [64, 64], then n of B [kColumns, 64], swizzled f16. out [64, kColumns] f32 =
 // the sum of their products. A warpgroup multiplies, the wave behind it feeds. kRegisters: A goes
-// through registers, two stages in flight.
+// through registers.
 template <uint32_t kColumns, bool kRegisters>
 RF_DEVICE void TestWarpgroup(const ConformanceArgs& args) {
   auto& shared = SharedLarge<WarpgroupTest<kColumns>>();
@@ -165,7 +165,7 @@ RF_DEVICE void TestWarpgroup(const ConformanceArgs& args) {
       } else {
         WarpgroupMultiply(sum, shared.a[stage], shared.b[stage]);
       }
-      WarpgroupWait<1>(sum);
+      WarpgroupWait<kRegisters ? 0 : 1>(sum);  // the registers change with the next stage
       if (k > 0 && LaneId() == 0) PhaseArrive(shared.empty[(k - 1) % kTestStages]);
     }
     WarpgroupWait<0>(sum);

@@ -8,13 +8,6 @@ namespace {
 struct SharedPhase {
   uint64_t state;
 };
-template <uint32_t kColumns>
-struct WarpgroupSum {
-  float v[kColumns / 2];
-};
-struct WarpgroupA {
-  uint32_t v[4][4];
-};
 }  // namespace
 
 template <uint32_t kRegisters>
@@ -66,17 +59,19 @@ RF_DEVICE void BulkCopy(void* to, const void* from, uint32_t bytes, SharedPhase&
 
 // The matrix descriptor of PTX ISA "Matrix Descriptor Format": rows of 128 bytes, eight rows in
 // 1024 bytes, 128-byte swizzle. Adding 2 moves on by 32 bytes, 16 columns.
-constexpr uint32_t kGroupStride = 1024 >> 4;
-constexpr uint32_t kSwizzle128 = 1;
-constexpr uint32_t kDescriptorHigh = kGroupStride | kSwizzle128 << 30;
+constexpr uint32_t kDescriptorHigh = 1024 >> 4 | 1u << 30;  // from group to group; the swizzle
 RF_DEVICE uint64_t MatrixDescriptor(const U32x4* rows) {
   return (SharedAddress(rows) >> 4 & 0x3FFFu) | 1u << 16 | uint64_t{kDescriptorHigh} << 32;
 }
 
 // clang-format off: operand lists
+#define RF_WGMMA_16 \
+  "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15"
+#define RF_WGMMA_32 \
+  RF_WGMMA_16 ", " \
+  "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31"
 #define RF_WGMMA_64 \
-  "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, " \
-  "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, " \
+  RF_WGMMA_32 ", " \
   "%32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, " \
   "%48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63"
 #define RF_WGMMA_128 \
@@ -123,11 +118,6 @@ RF_DEVICE void WarpgroupMultiply(WarpgroupSum<256>& sum, const U32x4* a, const U
 
 // The same with A in registers, %a to %a + 15: four of them a step.
 // clang-format off: operand lists
-#define RF_WGMMA_16 \
-  "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15"
-#define RF_WGMMA_32 \
-  RF_WGMMA_16 ", " \
-  "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31"
 #define RF_OPERAND_4(i) "r"(a.v[i][0]), "r"(a.v[i][1]), "r"(a.v[i][2]), "r"(a.v[i][3])
 #define RF_OPERAND_A RF_OPERAND_4(0), RF_OPERAND_4(1), RF_OPERAND_4(2), RF_OPERAND_4(3)
 // clang-format on

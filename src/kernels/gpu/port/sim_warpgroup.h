@@ -6,13 +6,6 @@ namespace rocforge::port {
 
 namespace {
 using SharedPhase = sim::PhaseState;
-template <uint32_t kColumns>
-struct WarpgroupSum {
-  float v[kColumns / 2];
-};
-struct WarpgroupA {
-  uint32_t v[4][4];
-};
 }  // namespace
 
 template <uint32_t kRegisters>
@@ -41,6 +34,20 @@ RF_DEVICE void LoadTileRow(float* columns, const U32x4* rows, uint32_t row) {
   }
 }
 
+// `x`: this lane's two rows of A.
+template <uint32_t kColumns>
+RF_DEVICE void AddProducts(WarpgroupSum<kColumns>& sum, const float (&x)[2][kTileRowColumns],
+                           const U32x4* b) {
+  for (uint32_t i = 0; i < kColumns / 4; ++i) {  // columns of this lane: two of every eight
+    float y[kTileRowColumns];
+    LoadTileRow(y, b, i / 2 * 8 + 2 * (LaneId() % 4) + i % 2);
+    for (uint32_t r = 0; r < 2; ++r) {
+      float& s = sum.v[i / 2 * 4 + 2 * r + i % 2];
+      for (uint32_t k = 0; k < kTileRowColumns; ++k) s += x[r][k] * y[k];
+    }
+  }
+}
+
 // The lanes of each wave come here together; the waves need not.
 template <uint32_t kColumns>
 RF_DEVICE void WarpgroupMultiply(WarpgroupSum<kColumns>& sum, const U32x4* a, const U32x4* b,
@@ -50,14 +57,7 @@ RF_DEVICE void WarpgroupMultiply(WarpgroupSum<kColumns>& sum, const U32x4* a, co
   float x[2][kTileRowColumns];
   LoadTileRow(x[0], a, row);
   LoadTileRow(x[1], a, row + 8);
-  for (uint32_t i = 0; i < kColumns / 4; ++i) {  // columns of this lane: two of every eight
-    float y[kTileRowColumns];
-    LoadTileRow(y, b, i / 2 * 8 + 2 * (LaneId() % 4) + i % 2);
-    for (uint32_t r = 0; r < 2; ++r) {
-      float& s = sum.v[i / 2 * 4 + 2 * r + i % 2];
-      for (uint32_t k = 0; k < kTileRowColumns; ++k) s += x[r][k] * y[k];
-    }
-  }
+  AddProducts(sum, x, b);
 }
 // A's rows of this lane come from the four lanes that share them.
 template <uint32_t kColumns>
@@ -73,14 +73,7 @@ RF_DEVICE void WarpgroupMultiply(WarpgroupSum<kColumns>& sum, const WarpgroupA& 
       }
     }
   }
-  for (uint32_t i = 0; i < kColumns / 4; ++i) {  // as above
-    float y[kTileRowColumns];
-    LoadTileRow(y, b, i / 2 * 8 + 2 * (LaneId() % 4) + i % 2);
-    for (uint32_t r = 0; r < 2; ++r) {
-      float& s = sum.v[i / 2 * 4 + 2 * r + i % 2];
-      for (uint32_t k = 0; k < kTileRowColumns; ++k) s += x[r][k] * y[k];
-    }
-  }
+  AddProducts(sum, x, b);
 }
 template <uint32_t kPending, uint32_t kColumns>
 RF_DEVICE void WarpgroupWait(WarpgroupSum<kColumns>&) {}

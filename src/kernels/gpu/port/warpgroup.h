@@ -29,9 +29,9 @@
 //   WarpgroupA                   uint32_t v[4][4]: what a thread has of A[64, 64]. v[s][i]: a
 //     HalfPair, columns 16 s + 8 (i / 2) + 2 (lane % 4) and the next one of row 16 (wave % 4) +
 //     lane / 4 + 8 (i % 2).
-//   void WarpgroupMultiply(WarpgroupSum<N>&, const WarpgroupA&, const U32x4* b)   the same with A
-//   in
-//     registers, which must not change before a WarpgroupWait says that it is done.
+//   void WarpgroupMultiply(WarpgroupSum<N>&, const WarpgroupA&, const U32x4* b)
+//     the same with A in registers, which must not change before a WarpgroupWait says that it is
+//     done.
 //   void WarpgroupWait<P>(WarpgroupSum<N>&)           until at most the P last multiplications of
 //     this warpgroup are not done (0: v may be read).
 //   uint32_t WarpgroupRow(i), WarpgroupColumn(i)      where v[i] of this thread lies. i and i + 1
@@ -39,6 +39,20 @@
 #pragma once
 
 #include "kernels/gpu/port/tile.h"
+
+namespace rocforge::port {
+namespace {
+
+template <uint32_t kColumns>
+struct WarpgroupSum {
+  float v[kColumns / 2];
+};
+struct WarpgroupA {
+  uint32_t v[4][4];
+};
+
+}  // namespace
+}  // namespace rocforge::port
 
 #if defined(__NVPTX__) && defined(__CUDA_ARCH_FEAT_SM90_ALL)
 #define RF_PORT_WARPGROUP 1
