@@ -11,14 +11,66 @@ namespace rocforge::bench {
 
 using gpu::Buffer;
 
+namespace {
+
+// The streams of a graph's chains: the capturing one, and others that branch off it.
+class Chains {
+ public:
+  static Result<Chains> Create(const std::shared_ptr<const gpu::Device>& device,
+                               const gpu::Stream& stream, size_t count) {
+    Chains chains(stream);
+    ROCFORGE_ASSIGN_OR_RETURN(chains.fork_, gpu::Event::Create(device));
+    for (size_t i = 1; i < count; ++i) {
+      Branch branch;
+      ROCFORGE_ASSIGN_OR_RETURN(branch.stream, gpu::Stream::Create(device));
+      ROCFORGE_ASSIGN_OR_RETURN(branch.join, gpu::Event::Create(device));
+      chains.branches_.push_back(std::move(branch));
+    }
+    return chains;
+  }
+
+  const gpu::Stream& operator[](size_t i) const {
+    const size_t chain = i % (branches_.size() + 1);
+    return chain == 0 ? *stream_ : branches_[chain - 1].stream;
+  }
+  Status Fork() const {
+    if (branches_.empty()) return {};
+    ROCFORGE_RETURN_IF_ERROR(stream_->Record(fork_));
+    for (const Branch& b : branches_) ROCFORGE_RETURN_IF_ERROR(b.stream.Wait(fork_));
+    return {};
+  }
+  Status Join() const {
+    for (const Branch& b : branches_) {
+      ROCFORGE_RETURN_IF_ERROR(b.stream.Record(b.join));
+      ROCFORGE_RETURN_IF_ERROR(stream_->Wait(b.join));
+    }
+    return {};
+  }
+
+ private:
+  struct Branch {
+    gpu::Stream stream;
+    gpu::Event join;
+  };
+  explicit Chains(const gpu::Stream& stream) : stream_(&stream) {}
+
+  const gpu::Stream* stream_;
+  gpu::Event fork_;
+  std::vector<Branch> branches_;
+};
+
+}  // namespace
+
 Result<TimedGraph> TimedGraph::Capture(const std::shared_ptr<const gpu::Device>& device,
                                        const gpu::Stream& stream, size_t count,
-                                       const Enqueue& enqueue) {
+                                       const Enqueue& enqueue, size_t chains) {
+  ROCFORGE_ASSIGN_OR_RETURN(const Chains streams, Chains::Create(device, stream, chains));
   ROCFORGE_RETURN_IF_ERROR(enqueue(stream, 0));
   ROCFORGE_RETURN_IF_ERROR(stream.Synchronize());
   ROCFORGE_RETURN_IF_ERROR(stream.BeginCapture());
-  Status captured;
-  for (size_t i = 0; i < count && captured.ok(); ++i) captured = enqueue(stream, i);
+  Status captured = streams.Fork();
+  for (size_t i = 0; i < count && captured.ok(); ++i) captured = enqueue(streams[i], i);
+  if (captured.ok()) captured = streams.Join();
   TimedGraph timed;
   ROCFORGE_ASSIGN_OR_RETURN(timed.graph_, stream.EndCapture());
   ROCFORGE_RETURN_IF_ERROR(captured);

@@ -1,8 +1,8 @@
 // A GPU as benchmarks use it: device memory with data in it, and launches timed by the driver's
 // events.
 //
-// What is measured: launches each on their own copy of the data, captured in one graph and
-// dependent on each other as in a model's step.
+// What is measured: launches each on their own copy of the data, captured in one graph, each
+// dependent on the one before it as in a model's step; or several such chains side by side.
 #pragma once
 
 #include <cstdint>
@@ -24,10 +24,11 @@ using Enqueue = std::function<Status(const gpu::Stream&, size_t i)>;
 // A graph of `count` launches, ready to be replayed.
 class TimedGraph {
  public:
-  // Runs the first launch by itself, so that its error is a readable one, then captures all.
+  // Runs the first launch by itself, so that its error is a readable one, then captures all: launch
+  // i in chain i % chains, each chain a branch of the graph.
   static Result<TimedGraph> Capture(const std::shared_ptr<const gpu::Device>& device,
-                                    const gpu::Stream& stream, size_t count,
-                                    const Enqueue& enqueue);
+                                    const gpu::Stream& stream, size_t count, const Enqueue& enqueue,
+                                    size_t chains = 1);
   // Seconds of one replay of the whole graph.
   Result<double> Replay(const gpu::Stream& stream) const;
   size_t count() const { return count_; }

@@ -52,7 +52,7 @@ bool Register(Function function) {
 const std::vector<Function>& Registered() { return Functions(); }
 
 Result<Bench> Bench::Create(const std::string& device_name, const std::string& filter,
-                            int64_t rotation_bytes, bool overlap) {
+                            int64_t rotation_bytes, bool overlap, size_t chains) {
   Bench bench;
   ROCFORGE_ASSIGN_OR_RETURN(const std::shared_ptr<Device> device, OpenDevice(device_name, overlap));
   ROCFORGE_ASSIGN_OR_RETURN(Modules modules, Modules::Load(device));
@@ -60,15 +60,16 @@ Result<Bench> Bench::Create(const std::string& device_name, const std::string& f
       bench.target_, rocforge::bench::GpuTarget::Create(
                          device, std::make_shared<Modules>(std::move(modules)), rotation_bytes));
   bench.filter_ = filter;
+  bench.chains_ = chains;
   return bench;
 }
 
 bool Bench::Wants(const std::string& name) const { return name.find(filter_) != std::string::npos; }
 
 Result<double> Bench::SecondsOfGraph(size_t count, const Enqueue& enqueue) const {
-  ROCFORGE_ASSIGN_OR_RETURN(
-      const rocforge::bench::TimedGraph graph,
-      rocforge::bench::TimedGraph::Capture(target_.device(), target_.stream(), count, enqueue));
+  ROCFORGE_ASSIGN_OR_RETURN(const rocforge::bench::TimedGraph graph,
+                            rocforge::bench::TimedGraph::Capture(target_.device(), target_.stream(),
+                                                                 count, enqueue, chains_));
   const bool sim = target_.simulated();
   for (int i = 0; i < (sim ? 0 : kWarmUps); ++i)
     ROCFORGE_RETURN_IF_ERROR(graph.Replay(target_.stream()).status());

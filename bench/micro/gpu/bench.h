@@ -38,8 +38,9 @@ class Bench {
   // device_name: "nvidia", "amd", "sim32", "sim64"; "" the first card that there is. filter: cases
   // whose name contains it. rotation_bytes: what the copies of a case should add up to.
   // overlap: launches may start before the one before them has ended, where kernels allow it.
+  // chains: how many sequences of launches, each dependent on the one before it, run side by side.
   static Result<Bench> Create(const std::string& device_name, const std::string& filter,
-                              int64_t rotation_bytes, bool overlap);
+                              int64_t rotation_bytes, bool overlap, size_t chains);
 
   const rocforge::bench::GpuTarget& target() const { return target_; }
   bool Wants(const std::string& name) const;
@@ -57,6 +58,7 @@ class Bench {
 
   rocforge::bench::GpuTarget target_;
   std::string filter_;
+  size_t chains_ = 1;
   double ceiling_ = 0;  // bytes a second
 };
 
