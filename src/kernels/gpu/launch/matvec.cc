@@ -344,7 +344,7 @@ class Geometry {
     return shape;
   }
   LaunchShape Quantise(uint32_t cols, uint32_t n_rows) const {
-    return {CeilDiv(cols / 4, kQuantiseThreads), n_rows, kQuantiseThreads, false, 0, overlap_};
+    return {CeilDiv(cols / 8, kQuantiseThreads), n_rows, kQuantiseThreads, false, 0, overlap_};
   }
   LaunchShape Elementwise(uint64_t n) const {
     return {std::min(CeilDiv(n, kElementwiseThreads), 4096u),

@@ -60,27 +60,33 @@ RF_DEVICE void CopyCodeBook(CodesShared<kType>& shared) {
     shared.codes[i] = CodeBook<kType>::Table()[i];
 }
 
-// x of row `x_row` into shared memory by the whole block. Ends with a barrier.
+// A row of x into shared memory by the whole block, then units of zeroes as far as lanes multiply.
+// Ends with a barrier.
 template <uint32_t kType>
-RF_DEVICE void QuantiseIntoShared(const MatvecArgs& args, uint64_t x_row,
+RF_DEVICE void QuantiseIntoShared(const float* x, uint32_t cols, uint32_t n_units,
                                   MatvecShared<kType>& shared) {
-  constexpr uint32_t kBatch = 4;
-  const U32x4* x = reinterpret_cast<const U32x4*>(args.x + x_row * args.cols);
-  const uint32_t n_quads = args.cols / 4;
+  // Octs that a lane asks for at once; types with many registers in flight have room for one.
+  constexpr uint32_t kBatch = kType == gpu::kWeightQ6_K ? 1 : 2;
+  const U32x4* from = reinterpret_cast<const U32x4*>(x);
+  const uint32_t n_octs = cols / kOct;
   const QuantisedRow row = {shared.low, shared.high, shared.aux};
-  for (uint32_t begin = 0; begin < n_quads; begin += kBatch * BlockDim()) {
-    U32x4 four[kBatch];
+  for (uint32_t begin = 0; begin < 4 * n_units; begin += kBatch * BlockDim()) {
+    U32x4 v[kBatch][2];
 #pragma unroll
     for (uint32_t k = 0; k < kBatch; ++k) {
-      const uint32_t quad = begin + k * BlockDim() + ThreadId();
-      four[k] = {0, 0, 0, 0};
-      if (quad < n_quads) four[k] = x[quad];
+      const uint32_t oct = begin + k * BlockDim() + ThreadId();
+      v[k][0] = {0, 0, 0, 0};
+      v[k][1] = {0, 0, 0, 0};
+      if (oct < n_octs) {
+        v[k][0] = from[2 * oct];
+        v[k][1] = from[2 * oct + 1];
+      }
     }
 #pragma unroll
     for (uint32_t k = 0; k < kBatch; ++k) {
-      if (begin + k * BlockDim() < n_quads)
-        QuantiseQuad(four[k], begin + k * BlockDim() + ThreadId(), n_quads, WantsHalfSums(kType),
-                     row);
+      if (begin + k * BlockDim() < 4 * n_units)
+        QuantiseOct(v[k][0], v[k][1], begin + k * BlockDim() + ThreadId(), 4 * n_units,
+                    SumsOf(kType), row);
     }
   }
   BlockBarrier();
@@ -108,6 +114,7 @@ template <uint32_t kType, bool kGlu>
 RF_DEVICE void MatvecOne(const MatvecArgs& args, uint32_t block, uint32_t n_blocks) {
   constexpr uint32_t kRows = kGlu ? 2 : 1;
   constexpr uint32_t kInFlight = UnitsInFlight<kType>(kRows);
+  constexpr uint32_t kStep = kInFlight * kWaveSize;  // units of a row that a wave takes at once
   auto& shared = SharedBlock<MatvecShared<kType>>();
   CopyCodeBook<kType>(shared.book);
   const Weight& w = args.weight[0];
@@ -119,88 +126,102 @@ RF_DEVICE void MatvecOne(const MatvecArgs& args, uint32_t block, uint32_t n_bloc
     expert = static_cast<uint64_t>(args.ids[r]);
   }
   const uint64_t expert_offset = expert * w.expert_bytes;
-  const uint32_t last_unit = w.n_units - 1;
+  const uint32_t n_units = w.n_units;
 
   const auto place = [&](MatvecCursor<kRows>& c) {
-    c.row[0] = TaskAt(args, c.task, expert, expert_offset).row;
+    if (kGlu || args.weight[1].n_rows == 0) {
+      c.row[0] = FirstTaskAt(args, c.task, expert, expert_offset).row;
+    } else {
+      c.row[0] = TaskAt(args, c.task, expert, expert_offset).row;
+    }
     if constexpr (kGlu) {
       c.row[1] = args.weight[1].data + expert_offset + static_cast<uint64_t>(c.task) * w.row_bytes;
     }
   };
-  const auto load = [&](const MatvecCursor<kRows>& c, uint32_t k, RawUnit(&raw)[kRows]) {
+  RawUnit raw[kInFlight][kRows] = {};
+  const auto load = [&](const MatvecCursor<kRows>& c) {
+    const uint32_t unit = c.unit + LaneId();
+    // Said so that offsets become parts of instructions.
+    if (unit >= 2 * kMaxMatvecUnits) __builtin_unreachable();
     // Beyond the row's end the last unit is read again: it is in the cache, and multiplied by 0.
-    uint32_t unit = c.unit + k * kWaveSize + LaneId();
-    unit = unit < last_unit ? unit : last_unit;
+    const uint32_t last = c.unit + kStep <= n_units ? ~0u : n_units - 1;
 #pragma unroll
-    for (uint32_t j = 0; j < kRows; ++j) raw[j] = LoadRaw<kType>(w, c.row[j], unit);
+    for (uint32_t k = 0; k < kInFlight; ++k) {
+#pragma unroll
+      for (uint32_t j = 0; j < kRows; ++j) {
+        const uint32_t at = unit + k * kWaveSize;
+        raw[k][j] = LoadRaw<kType>(w, c.row[j], at < last ? at : last);
+      }
+    }
   };
 
   MatvecCursor<kRows> ahead;
   const uint32_t stride = n_blocks * (BlockDim() / kWaveSize);
   ahead.task = WaveId() * n_blocks + block;
   ahead.unit = 0;
-  RawUnit raw[kInFlight][kRows] = {};
   bool more = ahead.task < n_tasks;
+  MatvecEnd end{};
   if (more) {
     place(ahead);
-#pragma unroll
-    for (uint32_t k = 0; k < kInFlight; ++k) load(ahead, k, raw[k]);
+    load(ahead);
+    end = EndAt<kGlu>(args, ahead.task, r, expert);
   }
+  const uint64_t x_row = args.rows_per_x > 1 ? r / args.rows_per_x : r;
   AwaitPrevious();
-  QuantiseIntoShared<kType>(args, BlockIdY() / args.rows_per_x, shared);
+  float added = more ? AddedTo(args, end) : 0.0f;
+  QuantiseIntoShared<kType>(args.x + x_row * args.cols, args.cols,
+                            (n_units + kStep - 1) / kStep * kStep, shared);
 
-  const QuantisedRow x = {shared.low, shared.high, shared.aux};
   while (more) {
     // Near the end, so that what the next launch loads ahead is not gone again before it is used.
     if (ahead.task + 2 * stride >= n_tasks) LetNextStart();
-    const MatvecTask t = TaskAt(args, ahead.task, expert, expert_offset);
-    // Early, so that they arrive while the row is summed.
-    const float bias = BiasOf(args, t);
-    float* const out = OutputOf(args, t, r);
-    float more_than_sum = 0.0f;  // GLU: up's bias; else the residual
-    if constexpr (kGlu) {
-      if (args.bias[1] != nullptr) more_than_sum = args.bias[1][t.bias_row];
-    } else if (args.residual != nullptr) {
-      more_than_sum = args.residual[r * t.n + t.o];
-    }
     float sum[kRows] = {};
     bool row_ends = false;
     while (!row_ends) {
       const uint32_t unit = ahead.unit;
-      ahead.unit += kInFlight * kWaveSize;
-      row_ends = ahead.unit >= w.n_units;
+      ahead.unit += kStep;
+      row_ends = ahead.unit >= n_units;
       if (row_ends) {
         ahead.unit = 0;
         ahead.task += stride;
         more = ahead.task < n_tasks;
         if (more) place(ahead);
       }
+      const QuantisedRow x = {shared.low + unit + LaneId(), shared.high + unit + LaneId(),
+                              shared.aux + unit + LaneId()};
+      const auto multiply = [&](uint32_t k) {
+        const XUnit xu = LoadX(x, k * kWaveSize);
 #pragma unroll
-      for (uint32_t k = 0; k < kInFlight; ++k) {
-        const uint32_t mine = unit + k * kWaveSize + LaneId();
-        if (unit + k * kWaveSize < w.n_units) {
-          XUnit xu = LoadX(x, mine < last_unit ? mine : last_unit);
-          if (mine > last_unit) {
-            xu.scale = 0.0f;
-            xu.sum = 0;
-          }
+        for (uint32_t j = 0; j < kRows; ++j)
+          sum[j] = DotUnit<kType>(Decode<kType>(raw[k][j], shared.book.codes), xu, sum[j]);
+      };
+      if (unit + kStep <= n_units) {
 #pragma unroll
-          for (uint32_t j = 0; j < kRows; ++j)
-            sum[j] = DotUnit<kType>(Decode<kType>(raw[k][j], shared.book.codes), xu, sum[j]);
+        for (uint32_t k = 0; k < kInFlight; ++k) multiply(k);
+      } else {
+#pragma unroll
+        for (uint32_t k = 0; k < kInFlight; ++k) {
+          if (unit + k * kWaveSize < n_units) multiply(k);
         }
-        if (more) load(ahead, k, raw[k]);
       }
+      if (more) load(ahead);
     }
 #pragma unroll
     for (uint32_t j = 0; j < kRows; ++j) sum[j] = WaveSum(sum[j]);
     if (LaneId() == 0) {
-      float y = sum[0] + bias;
+      float y;
       if constexpr (kGlu) {
-        y = GatedActivation(args.glu, y, sum[kRows - 1] + more_than_sum, args.alpha, args.limit);
-      } else if (args.residual != nullptr) {
-        y = more_than_sum + args.out_scale * y;
+        y = GatedActivation(args.glu, sum[0] + added, sum[kRows - 1] + end.bias_up, args.alpha,
+                            args.limit);
+      } else {
+        y = args.residual != nullptr ? Fma(args.out_scale, sum[0], added) : sum[0] + added;
       }
-      StoreGlobal(out, y);
+      StoreGlobal(end.out, y);
+    }
+    if (more) {
+      // Early, so that they arrive while the row is summed.
+      end = EndAt<kGlu>(args, ahead.task, r, expert);
+      added = AddedTo(args, end);
     }
   }
 }

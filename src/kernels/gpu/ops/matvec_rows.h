@@ -44,6 +44,13 @@ RF_DEVICE MatvecTask TaskAt(const MatvecArgs& args, uint32_t task, uint64_t expe
   t.row = data + expert_offset + static_cast<uint64_t>(t.o) * args.weight[0].row_bytes;
   return t;
 }
+// The same of the first weight alone, which spares the choice.
+RF_DEVICE MatvecTask FirstTaskAt(const MatvecArgs& args, uint32_t task, uint64_t expert,
+                                 uint64_t expert_offset) {
+  const Weight& w = args.weight[0];
+  return {w.data + expert_offset + static_cast<uint64_t>(task) * w.row_bytes, task, 0, w.n_rows,
+          expert * w.n_rows + task};
+}
 
 RF_DEVICE float BiasOf(const MatvecArgs& args, const MatvecTask& t) {
   const float* bias = Choose(t.i, args.bias[0], args.bias[1], args.bias[2]);
@@ -58,6 +65,39 @@ RF_DEVICE float* OutputOf(const MatvecArgs& args, const MatvecTask& t, uint64_t 
 RF_DEVICE void StoreOutput(const MatvecArgs& args, const MatvecTask& t, uint64_t r, float y) {
   if (args.residual != nullptr) y = args.residual[r * t.n + t.o] + args.out_scale * y;
   StoreGlobal(OutputOf(args, t, r), y);
+}
+
+// Where the sums of a task go, and what is added to them.
+struct MatvecEnd {
+  float* out;
+  const float* residual;  // where args.residual is set
+  float bias;
+  float bias_up;  // with GLU
+};
+
+template <bool kGlu>
+RF_DEVICE MatvecEnd EndAt(const MatvecArgs& args, uint32_t task, uint64_t r, uint64_t expert) {
+  MatvecEnd end{};
+  if (kGlu || args.weight[1].n_rows == 0) {
+    const MatvecTask t = FirstTaskAt(args, task, expert, 0);
+    end.out = args.out[0] + r * t.n + t.o;
+    if (args.bias[0] != nullptr) end.bias = args.bias[0][t.bias_row];
+    if (kGlu && args.bias[1] != nullptr) end.bias_up = args.bias[1][t.bias_row];
+    end.residual = args.residual + r * t.n + t.o;
+  } else {
+    const MatvecTask t = TaskAt(args, task, expert, 0);
+    end.out = OutputOf(args, t, r);
+    end.bias = BiasOf(args, t);
+    end.residual = args.residual + r * t.n + t.o;
+  }
+  return end;
+}
+
+// What is added to out_scale * sum where there is a residual, else to the sum. The residual may be
+// what the launch before this one wrote, the rest is constant.
+RF_DEVICE float AddedTo(const MatvecArgs& args, const MatvecEnd& end) {
+  return args.residual != nullptr ? Fma(args.out_scale, end.bias, LoadGlobal(end.residual))
+                                  : end.bias;
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 // Rows of x to signed bytes (quantize_rows.h), for products that cannot do it themselves: those of
-// several rows, and of rows too long for shared memory. Four elements a thread, a row per y of the
+// several rows, and of rows too long for shared memory. Eight elements a thread, a row per y of the
 // grid. Traffic: 4 bytes read and 1.25 written an element.
 #include "kernels/gpu/ops/quantize_rows.h"
 #include "kernels/gpu/ops/quantize_rows_args.h"
@@ -11,16 +11,22 @@ RF_KERNEL(quantize_rows, gpu::QuantizeRowsArgs, 256) {
   AwaitPrevious();
   const uint64_t r = BlockIdY();
   const uint32_t n_units = args.cols / gpu::kUnit;
-  const uint32_t n_quads = args.cols / 4;
+  const uint32_t n_octs = args.cols / kOct;
   uint8_t* out = args.out + r * gpu::QuantisedRowBytes(args.cols);
   const QuantisedRow row = {reinterpret_cast<U32x4*>(out),
                             reinterpret_cast<U32x4*>(out + 16 * n_units),
                             reinterpret_cast<U32x2*>(out + 32 * n_units)};
-  const uint32_t quad = BlockId() * BlockDim() + ThreadId();
-  U32x4 four = {0, 0, 0, 0};
-  if (quad < n_quads)
-    four = reinterpret_cast<const U32x4*>(args.x + r * static_cast<uint64_t>(args.cols))[quad];
-  QuantiseQuad(four, quad, n_quads, args.half_sums != 0, row);
+  const uint32_t oct = BlockId() * BlockDim() + ThreadId();
+  U32x4 low = {0, 0, 0, 0};
+  U32x4 high = {0, 0, 0, 0};
+  if (oct < n_octs) {
+    const auto* x =
+        reinterpret_cast<const U32x4*>(args.x + r * static_cast<uint64_t>(args.cols)) + 2 * oct;
+    low = x[0];
+    high = x[1];
+  }
+  QuantiseOct(low, high, oct, n_octs, args.half_sums != 0 ? UnitSums::kHalves : UnitSums::kWhole,
+              row);
 }
 
 }  // namespace rocforge::port

@@ -22,42 +22,60 @@ struct QuantisedRow {
   U32x2* aux;
 };
 
-RF_DEVICE float Larger(float a, float b) { return a > b ? a : b; }
-RF_DEVICE float Magnitude(float v) { return BitCast<float>(BitCast<uint32_t>(v) & 0x7FFFFFFFu); }
+// What of a unit's sum a row wants.
+enum class UnitSums : uint8_t { kNone, kWhole, kHalves };
+constexpr UnitSums SumsOf(uint32_t type) {
+  if (!HasOffset(type)) return UnitSums::kNone;
+  return WantsHalfSums(type) ? UnitSums::kHalves : UnitSums::kWhole;
+}
 
-// Four elements a lane, the eight lanes of a unit together; all lanes of the wave take part.
-// `quad` counts groups of four elements from the start of the row; nothing is written where it is
-// not below n_quads.
-RF_DEVICE void QuantiseQuad(const U32x4& four, uint32_t quad, uint32_t n_quads, bool half_sums,
-                            const QuantisedRow& row) {
-  const float v[4] = {BitCast<float>(four.x), BitCast<float>(four.y), BitCast<float>(four.z),
-                      BitCast<float>(four.w)};
-  float largest =
-      Larger(Larger(Magnitude(v[0]), Magnitude(v[1])), Larger(Magnitude(v[2]), Magnitude(v[3])));
-  largest = Larger(largest, ShuffleXor(largest, 1));
-  largest = Larger(largest, ShuffleXor(largest, 2));
-  largest = Larger(largest, ShuffleXor(largest, 4));
+inline constexpr uint32_t kOct = 8;  // elements of x that a lane rounds at once
+
+RF_DEVICE uint32_t Larger(uint32_t a, uint32_t b) { return a > b ? a : b; }
+
+// v * inverse of four elements, rounded to signed bytes.
+RF_DEVICE uint32_t RoundToBytes(const U32x4& v, float inverse) {
+  // Adding 1.5 * 2^23 rounds to an integer and leaves it in the low bits.
+  const auto rounded = [&](uint32_t bits) {
+    return BitCast<uint32_t>(Fma(BitCast<float>(bits), inverse, 12582912.0f));
+  };
+  return (rounded(v.x) & 255) | (rounded(v.y) & 255) << 8 | (rounded(v.z) & 255) << 16 |
+         rounded(v.w) << 24;
+}
+
+// Eight elements a lane, the four lanes of a unit together; all lanes of the wave take part. `oct`
+// counts groups of eight elements from the start of the row; nothing is written where it is not
+// below n_octs. A unit with a NaN gets a scale that is one.
+RF_DEVICE void QuantiseOct(const U32x4& low, const U32x4& high, uint32_t oct, uint32_t n_octs,
+                           UnitSums sums, const QuantisedRow& row) {
+  constexpr uint32_t kMagnitude = 0x7FFFFFFFu;  // magnitudes are in the order of their bits
+  uint32_t bits = Larger(Larger(Larger(low.x & kMagnitude, low.y & kMagnitude),
+                                Larger(low.z & kMagnitude, low.w & kMagnitude)),
+                         Larger(Larger(high.x & kMagnitude, high.y & kMagnitude),
+                                Larger(high.z & kMagnitude, high.w & kMagnitude)));
+  bits = Larger(bits, ShuffleXor(bits, 1));
+  bits = Larger(bits, ShuffleXor(bits, 2));
+  const float largest = BitCast<float>(bits);
   // Smaller units count as zeros: their inverse would not be a number.
   const float inverse = largest > 1e-30f ? 127.0f * FastRcp(largest) : 0.0f;
-  // Adding 1.5 * 2^23 rounds to an integer and leaves it in the low bits.
-  uint32_t word = 0;
-#pragma unroll
-  for (uint32_t i = 0; i < 4; ++i)
-    word |= (BitCast<uint32_t>(Fma(v[i], inverse, 12582912.0f)) & 255) << (8 * i);
-  int32_t sum = Dot4(static_cast<int32_t>(word), 0x01010101, 0);
-  sum += ShuffleXor(sum, 1);
-  sum += ShuffleXor(sum, 2);
-  const int32_t other = ShuffleXor(sum, 4);  // of the other half
-  if (quad >= n_quads) return;
-  const uint32_t unit = quad / 8;
-  const uint32_t part = quad % 8;
-  reinterpret_cast<uint32_t*>((part < 4 ? row.low : row.high) + unit)[part % 4] = word;
-  if (part != 0) return;
+  const U32x2 bytes = {RoundToBytes(low, inverse), RoundToBytes(high, inverse)};
   const float scale = largest * (1.0f / 127.0f);
-  const uint32_t halves = (static_cast<uint32_t>(sum) & 0xFFFFu) | static_cast<uint32_t>(other)
-                                                                       << 16;
-  const float total = scale * static_cast<float>(sum + other);
-  row.aux[unit] = {BitCast<uint32_t>(scale), half_sums ? halves : BitCast<uint32_t>(total)};
+  uint32_t sum = 0;
+  if (sums != UnitSums::kNone) {
+    constexpr int32_t kOnes = 0x01010101;
+    int32_t half =
+        Dot4(static_cast<int32_t>(bytes.x), kOnes, Dot4(static_cast<int32_t>(bytes.y), kOnes, 0));
+    half += ShuffleXor(half, 1);
+    const int32_t other = ShuffleXor(half, 2);
+    sum = sums == UnitSums::kHalves
+              ? (static_cast<uint32_t>(half) & 0xFFFFu) | static_cast<uint32_t>(other) << 16
+              : BitCast<uint32_t>(scale * static_cast<float>(half + other));
+  }
+  if (oct >= n_octs) return;
+  const uint32_t unit = oct / 4;
+  const uint32_t part = oct % 4;
+  reinterpret_cast<U32x2*>((part < 2 ? row.low : row.high) + unit)[part % 2] = bytes;
+  if (part == 0) row.aux[unit] = {BitCast<uint32_t>(scale), sum};
 }
 
 // A unit of x in registers.
