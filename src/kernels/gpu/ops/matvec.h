@@ -138,21 +138,19 @@ RF_DEVICE void MatvecOne(const MatvecArgs& args, uint32_t block, uint32_t n_bloc
       c.row[1] = args.weight[1].data + expert_offset + static_cast<uint64_t>(c.task) * w.row_bytes;
     }
   };
-  RawUnit raw[kInFlight][kRows] = {};
-  const auto load = [&](const MatvecCursor<kRows>& c) {
-    const uint32_t unit = c.unit + LaneId();
-    // Said so that offsets become parts of instructions.
-    if (unit >= 2 * kMaxMatvecUnits) __builtin_unreachable();
-    // Beyond the row's end the last unit is read again: it is in the cache, and multiplied by 0.
-    const uint32_t last = c.unit + kStep <= n_units ? ~0u : n_units - 1;
+  RawUnit raw[kInFlight][kRows];
+  const auto whole = [&](uint32_t unit) { return unit + kStep <= n_units; };
+  const auto load = [&](const MatvecCursor<kRows>& c, uint32_t k) {
 #pragma unroll
-    for (uint32_t k = 0; k < kInFlight; ++k) {
+    for (uint32_t j = 0; j < kRows; ++j)
+      raw[k][j] = LoadRaw<kType>(w, c.row[j], c.unit + LaneId(), k * kWaveSize);
+  };
+  // Beyond the row's end the last unit is read again: it is in the cache, and multiplied by 0.
+  const auto load_within = [&](const MatvecCursor<kRows>& c, uint32_t k) {
+    const uint32_t unit = c.unit + k * kWaveSize + LaneId();
 #pragma unroll
-      for (uint32_t j = 0; j < kRows; ++j) {
-        const uint32_t at = unit + k * kWaveSize;
-        raw[k][j] = LoadRaw<kType>(w, c.row[j], at < last ? at : last);
-      }
-    }
+    for (uint32_t j = 0; j < kRows; ++j)
+      raw[k][j] = LoadRaw<kType>(w, c.row[j], unit < n_units ? unit : n_units - 1);
   };
 
   MatvecCursor<kRows> ahead;
@@ -160,15 +158,21 @@ RF_DEVICE void MatvecOne(const MatvecArgs& args, uint32_t block, uint32_t n_bloc
   ahead.task = WaveId() * n_blocks + block;
   ahead.unit = 0;
   bool more = ahead.task < n_tasks;
-  MatvecEnd end{};
-  if (more) {
-    place(ahead);
-    load(ahead);
-    end = EndAt<kGlu>(args, ahead.task, r, expert);
+  // A wave without a task loads the last row: code that need not ask is shorter, and every launch
+  // waits for it.
+  if (!more) ahead.task = n_tasks - 1;
+  place(ahead);
+  if (whole(0)) {
+#pragma unroll
+    for (uint32_t k = 0; k < kInFlight; ++k) load(ahead, k);
+  } else {
+#pragma unroll
+    for (uint32_t k = 0; k < kInFlight; ++k) load_within(ahead, k);
   }
+  MatvecEnd end = EndAt<kGlu>(args, ahead.task, r, expert);
   const uint64_t x_row = args.rows_per_x > 1 ? r / args.rows_per_x : r;
   AwaitPrevious();
-  float added = more ? AddedTo(args, end) : 0.0f;
+  float added = AddedTo(args, end);
   QuantiseIntoShared<kType>(args.x + x_row * args.cols, args.cols,
                             (n_units + kStep - 1) / kStep * kStep, shared);
 
@@ -195,16 +199,22 @@ RF_DEVICE void MatvecOne(const MatvecArgs& args, uint32_t block, uint32_t n_bloc
         for (uint32_t j = 0; j < kRows; ++j)
           sum[j] = DotUnit<kType>(Decode<kType>(raw[k][j], shared.book.codes), xu, sum[j]);
       };
-      if (unit + kStep <= n_units) {
+      if (whole(unit) && more && whole(ahead.unit)) {
+#pragma unroll
+        for (uint32_t k = 0; k < kInFlight; ++k) {
+          multiply(k);
+          load(ahead, k);
+        }
+      } else if (whole(unit) && !more) {
 #pragma unroll
         for (uint32_t k = 0; k < kInFlight; ++k) multiply(k);
       } else {
 #pragma unroll
         for (uint32_t k = 0; k < kInFlight; ++k) {
           if (unit + k * kWaveSize < n_units) multiply(k);
+          if (more) load_within(ahead, k);
         }
       }
-      if (more) load(ahead);
     }
 #pragma unroll
     for (uint32_t j = 0; j < kRows; ++j) sum[j] = WaveSum(sum[j]);

@@ -70,9 +70,10 @@ RF_DEVICE float UnsignedByte(uint32_t v, uint32_t i) {
   return static_cast<float>(static_cast<int32_t>((v >> (8 * i)) & 255));
 }
 
-// `row`: the row's first byte.
+// Unit `unit + more`. `row`: the row's first byte; more: a multiple of 32, apart so that a constant
+// one becomes a part of the load instructions.
 template <uint32_t kType>
-RF_DEVICE RawUnit LoadRaw(const Weight& w, const uint8_t* row, uint32_t unit) {
+RF_DEVICE RawUnit LoadRaw(const Weight& w, const uint8_t* row, uint32_t unit, uint32_t more = 0) {
   using namespace gpu;
   static_assert(!IsFloatType(kType));
   const uint8_t* p0 = row;
@@ -81,78 +82,79 @@ RF_DEVICE RawUnit LoadRaw(const Weight& w, const uint8_t* row, uint32_t unit) {
   const uint8_t* p3 = row + w.plane[3];
   RawUnit raw;
   if constexpr (kType == kWeightQ4_0 || kType == kWeightIQ4_NL || kType == kWeightNVFP4) {
-    raw.quants = Load128(p0 + 16 * unit);
-    raw.scale = Load16(p1 + 2 * unit);
+    raw.quants = Load128(p0 + 16 * unit + 16 * more);
+    raw.scale = Load16(p1 + 2 * unit + 2 * more);
   } else if constexpr (kType == kWeightQ4_1) {
-    raw.quants = Load128(p0 + 16 * unit);
-    raw.scale = Load32(p1 + 4 * unit);
+    raw.quants = Load128(p0 + 16 * unit + 16 * more);
+    raw.scale = Load32(p1 + 4 * unit + 4 * more);
   } else if constexpr (kType == kWeightQ5_0 || kType == kWeightQ5_1) {
-    raw.quants = Load128(p0 + 16 * unit);
-    raw.bits = Load32(p1 + 4 * unit);
-    raw.scale = kType == kWeightQ5_0 ? Load16(p2 + 2 * unit) : Load32(p2 + 4 * unit);
+    raw.quants = Load128(p0 + 16 * unit + 16 * more);
+    raw.bits = Load32(p1 + 4 * unit + 4 * more);
+    raw.scale =
+        kType == kWeightQ5_0 ? Load16(p2 + 2 * unit + 2 * more) : Load32(p2 + 4 * unit + 4 * more);
   } else if constexpr (kType == kWeightQ8_0) {
-    raw.quants = Load128(p0 + 16 * unit);
-    raw.more = Load128(p1 + 16 * unit);
-    raw.scale = Load16(p2 + 2 * unit);
+    raw.quants = Load128(p0 + 16 * unit + 16 * more);
+    raw.more = Load128(p1 + 16 * unit + 16 * more);
+    raw.scale = Load16(p2 + 2 * unit + 2 * more);
   } else if constexpr (kType == kWeightQ4_K) {
-    raw.quants = Load128(p0 + 16 * unit);
-    raw.scale = Load16(p1 + 2 * unit);
-    raw.super = Load32(p2 + 4 * (unit / 8));
+    raw.quants = Load128(p0 + 16 * unit + 16 * more);
+    raw.scale = Load16(p1 + 2 * unit + 2 * more);
+    raw.super = Load32(p2 + 4 * (unit / 8) + 4 * (more / 8));
   } else if constexpr (kType == kWeightQ5_K) {
-    raw.quants = Load128(p0 + 16 * unit);
-    raw.bits = Load32(p1 + 4 * unit);
-    raw.scale = Load16(p2 + 2 * unit);
-    raw.super = Load32(p3 + 4 * (unit / 8));
+    raw.quants = Load128(p0 + 16 * unit + 16 * more);
+    raw.bits = Load32(p1 + 4 * unit + 4 * more);
+    raw.scale = Load16(p2 + 2 * unit + 2 * more);
+    raw.super = Load32(p3 + 4 * (unit / 8) + 4 * (more / 8));
   } else if constexpr (kType == kWeightQ6_K) {
-    raw.quants = Load128(p0 + 16 * unit);
-    raw.pairs = Load64(p1 + 8 * unit);
-    raw.scale = Load16(p2 + 2 * unit);
-    raw.super = Load16(p3 + 2 * (unit / 8));
+    raw.quants = Load128(p0 + 16 * unit + 16 * more);
+    raw.pairs = Load64(p1 + 8 * unit + 8 * more);
+    raw.scale = Load16(p2 + 2 * unit + 2 * more);
+    raw.super = Load16(p3 + 2 * (unit / 8) + 2 * (more / 8));
   } else if constexpr (kType == kWeightQ2_K) {
-    raw.pairs = Load64(p0 + 8 * unit);
-    raw.scale = Load16(p1 + 2 * unit);
-    raw.super = Load32(p2 + 4 * (unit / 8));
+    raw.pairs = Load64(p0 + 8 * unit + 8 * more);
+    raw.scale = Load16(p1 + 2 * unit + 2 * more);
+    raw.super = Load32(p2 + 4 * (unit / 8) + 4 * (more / 8));
   } else if constexpr (kType == kWeightQ3_K || kType == kWeightIQ3_S) {
-    raw.pairs = Load64(p0 + 8 * unit);
-    raw.bits = Load32(p1 + 4 * unit);
-    raw.scale = Load16(p2 + 2 * unit);
-    raw.super = Load16(p3 + 2 * (unit / 8));
+    raw.pairs = Load64(p0 + 8 * unit + 8 * more);
+    raw.bits = Load32(p1 + 4 * unit + 4 * more);
+    raw.scale = Load16(p2 + 2 * unit + 2 * more);
+    raw.super = Load16(p3 + 2 * (unit / 8) + 2 * (more / 8));
   } else if constexpr (kType == kWeightIQ4_XS) {
-    raw.quants = Load128(p0 + 16 * unit);
-    raw.scale = Load8(p1 + unit);
-    raw.super = Load16(p2 + 2 * (unit / 8));
+    raw.quants = Load128(p0 + 16 * unit + 16 * more);
+    raw.scale = Load8(p1 + unit + more);
+    raw.super = Load16(p2 + 2 * (unit / 8) + 2 * (more / 8));
   } else if constexpr (kType == kWeightMXFP4) {
-    raw.quants = Load128(p0 + 16 * unit);
-    raw.scale = Load8(p1 + unit);
+    raw.quants = Load128(p0 + 16 * unit + 16 * more);
+    raw.scale = Load8(p1 + unit + more);
   } else if constexpr (kType == kWeightTQ1_0 || kType == kWeightTQ2_0 || kType == kWeightIQ2_XXS) {
-    raw.pairs = Load64(p0 + 8 * unit);
-    raw.super = Load16(p1 + 2 * (unit / 8));
+    raw.pairs = Load64(p0 + 8 * unit + 8 * more);
+    raw.super = Load16(p1 + 2 * (unit / 8) + 2 * (more / 8));
   } else if constexpr (kType == kWeightQ2_0) {
-    raw.pairs = Load64(p0 + 8 * unit);
-    raw.super = Load16(p1 + 2 * (unit / 2));
+    raw.pairs = Load64(p0 + 8 * unit + 8 * more);
+    raw.super = Load16(p1 + 2 * (unit / 2) + 2 * (more / 2));
   } else if constexpr (kType == kWeightQ1_0) {
-    raw.bits = Load32(p0 + 4 * unit);
-    raw.super = Load16(p1 + 2 * (unit / 4));
+    raw.bits = Load32(p0 + 4 * unit + 4 * more);
+    raw.super = Load16(p1 + 2 * (unit / 4) + 2 * (more / 4));
   } else if constexpr (kType == kWeightIQ2_XS) {
-    raw.pairs = Load64(p0 + 8 * unit);
-    raw.scale = Load8(p1 + unit);
-    raw.super = Load16(p2 + 2 * (unit / 8));
+    raw.pairs = Load64(p0 + 8 * unit + 8 * more);
+    raw.scale = Load8(p1 + unit + more);
+    raw.super = Load16(p2 + 2 * (unit / 8) + 2 * (more / 8));
   } else if constexpr (kType == kWeightIQ2_S) {
-    raw.pairs = Load64(p0 + 8 * unit);
-    raw.scale = Load16(p1 + 2 * unit);
-    raw.super = Load16(p2 + 2 * (unit / 8));
+    raw.pairs = Load64(p0 + 8 * unit + 8 * more);
+    raw.scale = Load16(p1 + 2 * unit + 2 * more);
+    raw.super = Load16(p2 + 2 * (unit / 8) + 2 * (more / 8));
   } else if constexpr (kType == kWeightIQ3_XXS) {
-    raw.pairs = Load64(p0 + 8 * unit);
-    raw.bits = Load32(p1 + 4 * unit);
-    raw.super = Load16(p2 + 2 * (unit / 8));
+    raw.pairs = Load64(p0 + 8 * unit + 8 * more);
+    raw.bits = Load32(p1 + 4 * unit + 4 * more);
+    raw.super = Load16(p2 + 2 * (unit / 8) + 2 * (more / 8));
   } else if constexpr (kType == kWeightIQ1_S) {
-    raw.bits = Load32(p0 + 4 * unit);
-    raw.scale = Load16(p1 + 2 * unit);
-    raw.super = Load16(p2 + 2 * (unit / 8));
+    raw.bits = Load32(p0 + 4 * unit + 4 * more);
+    raw.scale = Load16(p1 + 2 * unit + 2 * more);
+    raw.super = Load16(p2 + 2 * (unit / 8) + 2 * (more / 8));
   } else if constexpr (kType == kWeightIQ1_M) {
-    raw.bits = Load32(p0 + 4 * unit);
-    raw.scale = Load16(p1 + 2 * unit) | Load8(p2 + unit) << 16;
-    raw.super = Load16(p3 + 2 * (unit / 8));
+    raw.bits = Load32(p0 + 4 * unit + 4 * more);
+    raw.scale = Load16(p1 + 2 * unit + 2 * more) | Load8(p2 + unit + more) << 16;
+    raw.super = Load16(p3 + 2 * (unit / 8) + 2 * (more / 8));
   } else {
     static_assert(kType == kWeightQ4_0, "no such type");
   }
