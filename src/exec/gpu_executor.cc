@@ -36,14 +36,19 @@ struct BoundNode {
   std::vector<op::Operand> operands;  // inputs, then outputs
   std::vector<graph::Rows> rows;      // of each operand
   std::unique_ptr<gpu::BoundOp> op;
+  const gpu::BoundOp* taken_by = nullptr;  // of a norm: the op that may do it too
 
   void SetRows(const op::Step& step) {
     for (size_t i = 0; i < operands.size(); ++i)
       operands[i].desc.rows = rows[i].At(step.n_tokens, step.n_outputs);
     call.step = &step;
   }
-  // Wants logits of no row.
-  bool idle() const { return !call.out.empty() && call.out[0].desc.rows == 0; }
+  bool skip = false;  // in this step: no row is wanted, or the op behind the norm does it
+
+  void SetSkip(const gpu::StepShape& shape) {
+    skip = (!call.out.empty() && call.out[0].desc.rows == 0) ||
+           (taken_by != nullptr && taken_by->TakesNorm(shape));
+  }
 };
 
 GpuResult::Size ResultSize(const graph::Plan& plan, int32_t max_sequences) {
@@ -152,6 +157,7 @@ struct GpuExecutor::State {
   }
   Status Allocate();
   Status BindAll();
+  void OfferNorms();
   Status Begin(const op::Step& s, const Choice& choice);
   Status EnqueueAll(const gpu::StepShape& shape);
   Status EnqueueNode(size_t i, const gpu::StepShape& shape);
@@ -205,8 +211,35 @@ Status GpuExecutor::State::BindAll() {
     if (!op.ok()) return op.status().WithContext(node.name);
     bound.op = std::move(*op);
   }
+  OfferNorms();
   return result.Create(ResultSize(*plan, binding.max_sequences), AddressOf(plan->graph.logits),
                        step.choice(), stream, context);
+}
+
+// To the op behind each norm, if that op alone reads it, and writes nothing where the norm's input
+// lies: the plan does not keep that beyond the norm.
+void GpuExecutor::State::OfferNorms() {
+  const auto overlap = [](const op::Operand& a, const op::Operand& b) {
+    const auto* from_a = static_cast<const std::byte*>(a.data);
+    const auto* from_b = static_cast<const std::byte*>(b.data);
+    return from_a < from_b + b.desc.bytes() && from_b < from_a + a.desc.bytes();
+  };
+  for (size_t i = 0; i + 1 < nodes.size(); ++i) {
+    const graph::Node& node = plan->graph.nodes[i];
+    if (!std::holds_alternative<op::Norm>(node.params)) continue;
+    int64_t readers = 0;
+    for (const graph::Node& other : plan->graph.nodes)
+      readers += std::count(other.in.begin(), other.in.end(), node.out[0]);
+    if (readers != 1 || node.out[0] == plan->graph.logits ||
+        plan->graph.nodes[i + 1].in[0] != node.out[0]) {
+      continue;
+    }
+    BoundNode& next = nodes[i + 1];
+    const bool overwrites =
+        std::any_of(next.call.out.begin(), next.call.out.end(),
+                    [&](const op::Operand& out) { return overlap(out, nodes[i].call.in[0]); });
+    if (!overwrites && next.op->TakeNorm(nodes[i].call)) nodes[i].taken_by = next.op.get();
+  }
 }
 
 GpuExecutor::GpuExecutor(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -264,7 +297,7 @@ Status GpuExecutor::State::EnqueueNode(size_t i, const gpu::StepShape& shape) {
 Status GpuExecutor::State::EnqueueAll(const gpu::StepShape& shape) {
   ROCFORGE_RETURN_IF_ERROR(Stamp(kStampOps));
   for (size_t i = 0; i < nodes.size(); ++i) {
-    if (nodes[i].idle()) continue;
+    if (nodes[i].skip) continue;
     ROCFORGE_RETURN_IF_ERROR(EnqueueNode(i, shape));
     ROCFORGE_RETURN_IF_ERROR(Stamp(static_cast<uint32_t>(i)));
   }
@@ -275,15 +308,15 @@ Status GpuExecutor::State::EnqueueAll(const gpu::StepShape& shape) {
 // What EnqueueAll adds for the profiler.
 int64_t GpuExecutor::State::StampsBetweenOps() const {
   if (!stamped()) return 0;
-  const auto idle =
-      std::count_if(nodes.begin(), nodes.end(), [](const BoundNode& node) { return node.idle(); });
-  return static_cast<int64_t>(nodes.size()) - idle + 2;
+  const auto skipped =
+      std::count_if(nodes.begin(), nodes.end(), [](const BoundNode& node) { return node.skip; });
+  return static_cast<int64_t>(nodes.size()) - skipped + 2;
 }
 
 Status GpuExecutor::State::EnqueueObserved(const gpu::StepShape& shape) {
   for (size_t i = 0; i < nodes.size(); ++i) {
     ROCFORGE_RETURN_IF_ERROR(stream.Record(events[i]));
-    if (!nodes[i].idle()) ROCFORGE_RETURN_IF_ERROR(EnqueueNode(i, shape));
+    if (!nodes[i].skip) ROCFORGE_RETURN_IF_ERROR(EnqueueNode(i, shape));
   }
   ROCFORGE_RETURN_IF_ERROR(stream.Record(events[nodes.size()]));
   return result.EnqueueChoice(wanted, edited, stream, shape);
@@ -329,7 +362,7 @@ void GpuExecutor::State::AddCosts() {
   ROCFORGE_TIME_KERNEL("costs of the ops");
   last_cost = {};
   for (const BoundNode& node : nodes) {
-    if (node.idle()) continue;
+    if (node.skip) continue;
     const op::Cost cost = op::CostOf(node.call);
     last_cost.bytes_read += cost.bytes_read;
     last_cost.bytes_written += cost.bytes_written;
@@ -349,7 +382,7 @@ Status GpuExecutor::State::Finish(const op::Step& s) {
 
 void GpuExecutor::State::Report() {
   for (size_t i = 0; i < nodes.size(); ++i) {
-    if (nodes[i].idle()) continue;
+    if (nodes[i].skip) continue;
     const Result<double> seconds = events[i + 1].SecondsSince(events[i]);
     if (seconds.ok()) observer(i, nodes[i].call, static_cast<int64_t>(*seconds * 1e9));
   }
@@ -392,7 +425,7 @@ Status GpuExecutor::State::ReadEvents() {
   for (size_t i = 0; i < nodes.size(); ++i) {
     ROCFORGE_ASSIGN_OR_RETURN(const double seconds, events[i + 1].SecondsSince(events[i]));
     const auto time_ns = static_cast<int64_t>(seconds * 1e9);
-    if (!nodes[i].idle()) {
+    if (!nodes[i].skip) {
       times.ops.push_back({i, begin_ns, time_ns, op::CostOf(nodes[i].call), node_kernels[i]});
     }
     begin_ns += time_ns;
@@ -414,7 +447,9 @@ Status GpuExecutor::Run(const op::Step& step, const Choice& choice) {
   const int64_t begin_ns = s.timing == OpTiming::kOff ? 0 : NowNs();
   s.times.graph = false;
   ROCFORGE_RETURN_IF_ERROR(s.Begin(step, choice));
-  const gpu::StepShape shape = s.step.ShapeOf(step, s.page_size);
+  gpu::StepShape shape = s.step.ShapeOf(step, s.page_size);
+  shape.take_norms = true;
+  for (BoundNode& node : s.nodes) node.SetSkip(shape);
   const bool events = s.observed();
   ROCFORGE_RETURN_IF_ERROR(s.Enqueue(shape, step.n_tokens));
   ROCFORGE_RETURN_IF_ERROR(s.Finish(step));
@@ -444,9 +479,10 @@ Status GpuExecutor::RunStepwise(const op::Step& step, const Visitor& visit) {
   ROCFORGE_RETURN_IF_ERROR(s.Begin(step, Choice()));
   ROCFORGE_RETURN_IF_ERROR(s.stream.Synchronize());
   const gpu::StepShape shape = s.step.ShapeOf(step, s.page_size);
+  for (BoundNode& node : s.nodes) node.SetSkip(shape);
   for (size_t i = 0; i < s.nodes.size(); ++i) {
     const BoundNode& node = s.nodes[i];
-    if (node.idle()) continue;
+    if (node.skip) continue;
     ROCFORGE_RETURN_IF_ERROR(visit(i, node.call, false));
     Status status = node.op->Enqueue(s.stream, shape);
     if (status.ok()) status = s.stream.Synchronize();

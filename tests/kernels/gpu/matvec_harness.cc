@@ -54,6 +54,9 @@ struct MatvecHarness::Data {
   std::vector<op::TensorDesc> out_desc;
   std::vector<std::vector<float>> expected;
   std::vector<std::vector<float>> got;
+  op::Params norm;  // where c.norm is set: its input, whose output is in[0], and its weights
+  std::vector<float> norm_x;
+  std::vector<float> norm_weight;
 
   template <typename T>
   void Add(const op::TensorDesc& desc, const std::vector<T>& values) {
@@ -135,8 +138,26 @@ void MatvecHarness::RunDevice(const MatvecCase& c, const op::Params& params, Dat
   const auto bound =
       gpu::Bind(call, {gpu::RowCount::Unit::kToken, data.out_desc[0].rows / tokens}, context);
   ASSERT_OK(bound);
+  gpu::StepShape shape{static_cast<int32_t>(tokens), 1, 1, 0};
+  std::vector<op::Operand> norm_in;
+  if (c.norm) {
+    buffers.push_back(Upload(data.norm_x.data(), data.norm_x.size() * sizeof(float)));
+    norm_in.push_back({in[0].desc, pointer(buffers.back().ptr())});
+    buffers.push_back(Upload(data.norm_weight.data(), data.norm_weight.size() * sizeof(float)));
+    norm_in.push_back({{DType::kF32, 1, 1, c.cols}, pointer(buffers.back().ptr())});
+    const op::Operand norm_out[] = {{in[0].desc, nullptr}};  // nobody writes it
+    ASSERT_TRUE((*bound)->TakeNorm({&data.norm, norm_in, norm_out, nullptr, nullptr}));
+    ASSERT_FALSE((*bound)->TakesNorm(shape));
+    shape.take_norms = true;
+    ASSERT_TRUE((*bound)->TakesNorm(shape));
+    // What the norm would have written must not be read.
+    const std::vector<float> nothing(static_cast<size_t>(c.cols), std::nanf(""));
+    ASSERT_OK(stream_.CopyToDevice(reinterpret_cast<gpu::DevicePtr>(in[0].data),
+                                   std::as_bytes(std::span(nothing))));
+    ASSERT_OK(stream_.Synchronize());
+  }
   ASSERT_OK((*bound)->WeightsReady(stream_));
-  ASSERT_OK((*bound)->Enqueue(stream_, {static_cast<int32_t>(tokens), 1, 1, 0}));
+  ASSERT_OK((*bound)->Enqueue(stream_, shape));
   for (size_t i = 0; i < out_at.size(); ++i) {
     std::vector<float>& values = data.got.emplace_back(
         static_cast<size_t>(data.out_desc[i].rows * data.out_desc[i].cols) + kGuard);
@@ -163,7 +184,16 @@ void MatvecHarness::Expect(const MatvecCase& c) {
   };
   const int64_t out_rows = moe && !c.x_per_expert ? c.n_x * c.n_used : c.n_x;
   const int64_t outer = moe ? c.n_experts : 1;
-  const std::vector<float> x = random_floats(c.n_x * c.cols);
+  std::vector<float> x = random_floats(c.n_x * c.cols);
+  if (c.norm) {
+    data.norm = op::Norm{op::NormKind::kRms, 1e-5f, 0, true, false};
+    data.norm_x = x;
+    data.norm_weight = random_floats(c.cols);
+    const op::TensorDesc row{DType::kF32, 1, 1, c.cols};
+    const op::Operand norm_in[] = {{row, data.norm_x.data()}, {row, data.norm_weight.data()}};
+    const op::Operand norm_out[] = {{row, x.data()}};
+    ASSERT_NO_FATAL_FAILURE(RunReference({&data.norm, norm_in, norm_out, nullptr, nullptr}));
+  }
   data.Add({DType::kF32, 1, c.n_x, c.cols}, x);
   std::vector<int32_t> ids(static_cast<size_t>(out_rows), 0);
   if (moe) {

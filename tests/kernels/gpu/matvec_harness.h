@@ -24,6 +24,7 @@ struct MatvecCase {
   bool residual = false;
   bool residual_in_place = false;
   float out_scale = 1.0f;
+  bool norm = false;  // x is the input of an RMS norm that the product takes over; n_x is 1
   // MoeMatMul where n_experts > 0.
   int64_t n_experts = 0;
   int32_t n_used = 1;

@@ -48,6 +48,33 @@ TEST_P(MatvecTest, LongRows) {
   ASSERT_NO_FATAL_FAILURE(h.Expect({{DType::kF32}, {2}, 16385, 2}));
 }
 
+// The kernels of one row normalise x themselves.
+TEST_P(MatvecTest, Norm) {
+  MatvecHarness h(GetParam());
+  const auto expect = [&](std::vector<DType> types, std::vector<int64_t> n_out, int64_t cols,
+                          bool residual, op::GluKind glu) {
+    MatvecCase c{std::move(types), std::move(n_out), cols};
+    c.residual = residual;
+    c.glu.kind = glu;
+    c.norm = true;
+    h.Expect(c);
+  };
+  for (const DType type : {DType::kQ4_0, DType::kQ8_0, DType::kQ4_K, DType::kQ5_K, DType::kQ6_K}) {
+    const int64_t cols = TestColumns(type, 519);
+    ASSERT_NO_FATAL_FAILURE(expect({type}, {13}, cols, true, op::GluKind::kNone));
+    ASSERT_NO_FATAL_FAILURE(expect({type, type}, {7, 7}, cols, false, op::GluKind::kSilu));
+  }
+  // One oct of the norm's weights a thread and several, a pair, and types with launches of their
+  // own.
+  for (const int64_t cols : {256, 4096, 8448}) {
+    ASSERT_NO_FATAL_FAILURE(expect({DType::kQ4_K}, {37}, cols, false, op::GluKind::kNone));
+    ASSERT_NO_FATAL_FAILURE(
+        expect({DType::kQ4_K, DType::kQ6_K}, {19, 6}, cols, false, op::GluKind::kNone));
+    ASSERT_NO_FATAL_FAILURE(
+        expect({DType::kQ8_0, DType::kQ5_K}, {19, 19}, cols, false, op::GluKind::kGeluTanh));
+  }
+}
+
 TEST_P(MatvecTest, MergedWeights) {
   MatvecHarness h(GetParam());
   for (const int64_t n_x : {1, 3, 6}) {

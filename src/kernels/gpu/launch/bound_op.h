@@ -37,6 +37,9 @@ struct StepShape {
   int32_t n_outputs = 0;
   int32_t max_kv_len =
       0;  // upper bound of kv_len over the sequences; kernels read the real ones on the device
+  // Ops that took a norm over (BoundOp::TakeNorm) normalise their input themselves, where they can
+  // for this shape; the norm is then not enqueued.
+  bool take_norms = false;
 
   bool operator==(const StepShape&) const = default;
 };
@@ -73,6 +76,11 @@ class BoundOp {
   // Once, when the weights are in place and before the first Enqueue, not while `stream` captures:
   // enqueues what the op wants to know of them.
   virtual Status WeightsReady(const Stream&) { return {}; }
+  // Offers the norm whose output is this op's input 0 and which nobody else reads, once, before the
+  // first Enqueue: its operands live as this op's. True if the op takes it over for some shapes.
+  virtual bool TakeNorm(const op::Call& /*norm*/) { return false; }
+  // Whether Enqueue for this shape reads the norm's input and normalises it.
+  virtual bool TakesNorm(const StepShape& /*shape*/) const { return false; }
   // Enqueues the op's launches for a step of this shape. No allocation, no synchronisation.
   virtual Status Enqueue(const Stream& stream, const StepShape& shape) const = 0;
 };

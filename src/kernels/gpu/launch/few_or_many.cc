@@ -19,14 +19,21 @@ class FewOrMany final : public BoundOp {
     ROCFORGE_RETURN_IF_ERROR(few_->WeightsReady(stream));
     return many_->WeightsReady(stream);
   }
+  bool TakeNorm(const op::Call& norm) override { return few_->TakeNorm(norm); }
+  bool TakesNorm(const StepShape& shape) const override {
+    return IsFew(shape) && few_->TakesNorm(shape);
+  }
   Status Enqueue(const Stream& stream, const StepShape& shape) const override {
-    const int64_t n_rows = rows_.At(shape);
-    const GemmUnit tuned = configs_[RowBucket(n_rows)].unit;
-    const bool few = tuned == GemmUnit::kAuto ? n_rows < min_rows_ : tuned == GemmUnit::kMatvec;
-    return (few ? *few_ : *many_).Enqueue(stream, shape);
+    return (IsFew(shape) ? *few_ : *many_).Enqueue(stream, shape);
   }
 
  private:
+  bool IsFew(const StepShape& shape) const {
+    const int64_t n_rows = rows_.At(shape);
+    const GemmUnit tuned = configs_[RowBucket(n_rows)].unit;
+    return tuned == GemmUnit::kAuto ? n_rows < min_rows_ : tuned == GemmUnit::kMatvec;
+  }
+
   std::unique_ptr<BoundOp> few_;
   std::unique_ptr<BoundOp> many_;
   RowCount rows_;

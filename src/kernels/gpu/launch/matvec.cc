@@ -408,6 +408,74 @@ Status Enqueue(const Launch& launch, const Geometry& geometry, const OpConfig& c
   return Internal("no such launch");
 }
 
+// Whether kernels of one row can do this norm: RMS over all columns, with weights.
+bool IsPlainRms(const op::Call& norm) {
+  const op::Norm& p = std::get<op::Norm>(*norm.params);
+  return p.kind == op::NormKind::kRms && p.has_weight && !p.has_bias &&
+         (p.group == 0 || p.group == norm.in[0].desc.cols);
+}
+
+class MatvecOp final : public BoundOp {
+ public:
+  MatvecOp(const MatvecCall& product, const Modules& modules, std::vector<Launch> one,
+           std::vector<Launch> many, const Geometry& geometry, const RowCount& rows,
+           const OpConfigs& configs)
+      : modules_(modules),
+        one_(std::move(one)),
+        many_(std::move(many)),
+        geometry_(geometry),
+        rows_(rows),
+        configs_(configs),
+        out_cols_(static_cast<uint64_t>(product.call->out[0].desc.cols)),
+        experts_(product.experts) {}
+
+  bool TakeNorm(const op::Call& norm) override {
+    if (experts_ || one_.empty() || !IsPlainRms(norm)) return false;
+    std::vector<Launch> normed = one_;
+    for (Launch& launch : normed) {
+      if (launch.kind == Kind::kGlu) continue;
+      Result<Kernel> kernel = modules_.Find("matvec_norm", NormKernelName(launch));
+      if (!kernel.ok()) return false;  // not a type that has one
+      launch.kernel = *kernel;
+      for (MatvecArgs* args : {&launch.args, &launch.second}) {
+        args->x = In(norm, 0);
+        args->norm_weight = In(norm, 1);
+        args->norm_eps = std::get<op::Norm>(*norm.params).eps;
+      }
+    }
+    normed_ = std::move(normed);
+    return true;
+  }
+  bool TakesNorm(const StepShape& shape) const override {
+    return shape.take_norms && !normed_.empty() && rows_.At(shape) == 1;
+  }
+  Status Enqueue(const Stream& stream, const StepShape& shape) const override {
+    const auto n_rows = static_cast<uint32_t>(rows_.At(shape));
+    if (n_rows == 0) return {};
+    const bool by_block = experts_ || (n_rows == 1 && !one_.empty());
+    for (const Launch& launch : TakesNorm(shape) ? normed_ : by_block ? one_ : many_)
+      ROCFORGE_RETURN_IF_ERROR(
+          gpu::Enqueue(launch, geometry_, configs_[RowBucket(n_rows)], stream, n_rows, out_cols_));
+    return {};
+  }
+
+ private:
+  static std::string NormKernelName(const Launch& launch) {
+    if (launch.kind == Kind::kPair) return "matvec_q4_k_q6_k_norm";
+    const auto type = static_cast<DType>(launch.args.weight[0].type);
+    return std::string(FindKernelName(type)->name) + (launch.args.glu != 0 ? "_glu_norm" : "_norm");
+  }
+
+  const Modules& modules_;
+  // Of one row (or experts), of several, of one row with its norm.
+  std::vector<Launch> one_, many_, normed_;
+  Geometry geometry_;
+  RowCount rows_;
+  OpConfigs configs_;
+  uint64_t out_cols_;
+  bool experts_;
+};
+
 }  // namespace
 
 Result<std::unique_ptr<BoundOp>> BindMatvec(const MatvecCall& product, const RowCount& rows,
@@ -424,17 +492,10 @@ Result<std::unique_ptr<BoundOp>> BindMatvec(const MatvecCall& product, const Row
   if (!experts) {
     ROCFORGE_ASSIGN_OR_RETURN(many, LaunchList(product, context, false).Build());
   }
-  const Geometry geometry(*context.device, CanOverlap(context));
-  const auto out_cols = static_cast<uint64_t>(product.call->out[0].desc.cols);
-  const OpConfigs configs = ConfigsOf(context.tuning, *product.call);
-  return MakeBoundOp([=](const Stream& stream, const StepShape& shape) {
-    const auto n_rows = static_cast<uint32_t>(rows.At(shape));
-    if (n_rows == 0) return Status();
-    for (const Launch& launch : experts || (n_rows == 1 && !one.empty()) ? one : many)
-      ROCFORGE_RETURN_IF_ERROR(
-          Enqueue(launch, geometry, configs[RowBucket(n_rows)], stream, n_rows, out_cols));
-    return Status();
-  });
+  return std::unique_ptr<BoundOp>(
+      std::make_unique<MatvecOp>(product, *context.modules, std::move(one), std::move(many),
+                                 Geometry(*context.device, CanOverlap(context)), rows,
+                                 ConfigsOf(context.tuning, *product.call)));
 }
 
 int64_t MatvecScratchBytes(const MatvecCall& product) {

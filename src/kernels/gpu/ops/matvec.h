@@ -1,21 +1,25 @@
 // Quantised weights times one vector, or up to eight (op.h: MatMul, MoeMatMul): the cores of the
 // matvec kernels. x is rounded to signed bytes (quantize_rows.h), products are sums of Dot4.
 //
-// One vector (MatvecOne). The block quantises x into shared memory itself, which saves a launch;
-// its waves then walk over the rows of the weights. A wave takes a row (with GLU the same row of
-// gate and up), a lane every kWaveSize-th unit of it. kInFlight units a lane are loaded ahead: the
-// first ones before x is even read, the next ones as soon as one is used, across the ends of rows,
-// so that memory never waits for arithmetic. A block takes at most half of a multiprocessor, and
-// there are two: where one ends, a block of the next launch takes its place, with its first units
-// on their way into registers before x is there.
+// One vector (MatvecOne). The block quantises x into shared memory itself, which saves a launch,
+// and with kNorm normalises it before, which saves another; its waves then walk over the rows of
+// the weights. A wave takes a row (with GLU the same row of gate and up), a lane every kWaveSize-th
+// unit of it. kInFlight units a lane are loaded ahead: the first ones before x is even read, the
+// next ones as soon as one is used, across the ends of rows, so that memory never waits for
+// arithmetic. A block takes at most half of a multiprocessor, and there are two: where one ends, a
+// block of the next launch takes its place, with its first units on their way into registers before
+// x is there.
 //   Arithmetic on an H200: 4.6 TB/s are 20 bytes a clock and multiprocessor. 32 units of Q4_K (a
-//   wave's step) are 592 bytes, 30 clocks, 118 issue slots; the step is about 45 instructions (8
+//   wave's step) are 592 bytes, 30 clocks, 118 issue slots; the step is about 40 instructions (8
 //   Dot4, 12 to take nibbles apart, 3 loads of weights, 3 of x) and 16 clocks of the load unit (6
 //   for weights, 10 for x). A row of 4096 adds 20 instructions for its sum. So half of the issue
 //   slots are free, and with 32 waves of 4 units 74 KiB a multiprocessor are under way, where 700
-//   ns at 35 bytes a ns need 25 KiB. Measured (all matrices of 7B, passes a second): 751; with one
-//   block of 16 waves 624, of 24 waves 700; with the rows after those also asked into the
-//   second-level cache (cp.async.bulk.prefetch.L2) 658, 590 and 636: rejected.
+//   ns at 35 bytes a ns need 25 KiB. Measured (all matrices of 7B): 816 passes a second.
+//   What a launch takes beside its bytes is about 2.3 us, so what stands between the launch before
+//   and the last sum is written for its latency: everything constant is read before, loads of whole
+//   steps have constant offsets, and nothing asks what it can know. Of 4.4 us for Q4_0 4096x4096 a
+//   block begins 0.5 after the one before it, asks for its weights until 0.9, has x at 2.4 (behind
+//   the weights), rounded at 2.8 and multiplied at 3.7 (docs/PERFORMANCE.md).
 //   On a 7900 XTX, 960 GB/s are 8 bytes a clock and WGP (48 of them): 74 clocks for the same step
 //   on four SIMDs; instructions do not matter there.
 //
@@ -25,72 +29,12 @@
 
 #include "kernels/gpu/ops/activation.h"
 #include "kernels/gpu/ops/matvec_rows.h"
-#include "kernels/gpu/ops/quantize_rows.h"
+#include "kernels/gpu/ops/matvec_x.h"
 #include "kernels/gpu/ops/quantize_rows_args.h"
 #include "kernels/gpu/wave/reduce.h"
 
 namespace rocforge::port {
 namespace {
-
-using gpu::kMaxMatvecUnits;
-
-// A copy of the type's code book, or a placeholder.
-template <typename Entry, uint32_t kEntries>
-struct Codes {
-  Entry codes[kEntries > 0 ? kEntries : 4];
-};
-template <uint32_t kType>
-using CodesShared = Codes<typename CodeBook<kType>::Entry, CodeBook<kType>::kEntries>;
-
-// x of one block; the same type for all types of weights without a code book.
-template <typename Book>
-struct SharedWithBook {
-  U32x4 low[kMaxMatvecUnits];
-  U32x4 high[kMaxMatvecUnits];
-  U32x2 aux[kMaxMatvecUnits];
-  Book book;
-};
-template <uint32_t kType>
-using MatvecShared = SharedWithBook<CodesShared<kType>>;
-
-// By the whole block; a barrier must follow.
-template <uint32_t kType>
-RF_DEVICE void CopyCodeBook(CodesShared<kType>& shared) {
-  for (uint32_t i = ThreadId(); i < CodeBook<kType>::kEntries; i += BlockDim())
-    shared.codes[i] = CodeBook<kType>::Table()[i];
-}
-
-// A row of x into shared memory by the whole block, then units of zeroes as far as lanes multiply.
-// Ends with a barrier.
-template <uint32_t kType>
-RF_DEVICE void QuantiseIntoShared(const float* x, uint32_t cols, uint32_t n_units,
-                                  MatvecShared<kType>& shared) {
-  // Octs that a lane asks for at once; types with many registers in flight have room for one.
-  constexpr uint32_t kBatch = kType == gpu::kWeightQ6_K ? 1 : 2;
-  const U32x4* from = reinterpret_cast<const U32x4*>(x);
-  const uint32_t n_octs = cols / kOct;
-  const QuantisedRow row = {shared.low, shared.high, shared.aux};
-  for (uint32_t begin = 0; begin < 4 * n_units; begin += kBatch * BlockDim()) {
-    U32x4 v[kBatch][2];
-#pragma unroll
-    for (uint32_t k = 0; k < kBatch; ++k) {
-      const uint32_t oct = begin + k * BlockDim() + ThreadId();
-      v[k][0] = {0, 0, 0, 0};
-      v[k][1] = {0, 0, 0, 0};
-      if (oct < n_octs) {
-        v[k][0] = from[2 * oct];
-        v[k][1] = from[2 * oct + 1];
-      }
-    }
-#pragma unroll
-    for (uint32_t k = 0; k < kBatch; ++k) {
-      if (begin + k * BlockDim() < 4 * n_units)
-        QuantiseOct(v[k][0], v[k][1], begin + k * BlockDim() + ThreadId(), 4 * n_units,
-                    SumsOf(kType), row);
-    }
-  }
-  BlockBarrier();
-}
 
 // Where a lane's next loads come from: units unit + k * kWaveSize of `kRows` rows.
 template <uint32_t kRows>
@@ -102,26 +46,28 @@ struct MatvecCursor {
 
 // Units a lane and row that are loaded ahead: what fits 64 registers without spills.
 template <uint32_t kType>
-constexpr uint32_t UnitsInFlight(uint32_t rows) {
-  const bool large = kType == gpu::kWeightQ8_0 || (kType == gpu::kWeightQ6_K && rows > 1);
-  const uint32_t units = (large ? 64 : 128) / kWaveSize / rows;
+constexpr uint32_t UnitsInFlight(uint32_t rows, bool norm) {
+  const bool large = kType == gpu::kWeightQ8_0 || kType == gpu::kWeightNVFP4;
+  const bool large_pair = kType == gpu::kWeightQ6_K || kType == gpu::kWeightIQ4_XS ||
+                          kType == gpu::kWeightQ5_0 || (kType == gpu::kWeightQ5_K && norm);
+  const uint32_t units = (large || (large_pair && rows > 1) ? 64 : 128) / kWaveSize / rows;
   return units > 0 ? units : 1;
 }
 
 // Block `block` of n_blocks. A row of x per y of the grid. kGlu: two weights whose rows are taken
-// together.
-template <uint32_t kType, bool kGlu>
+// together. kNorm: args.norm_weight is set; one row of x and no experts.
+template <uint32_t kType, bool kGlu, bool kNorm = false>
 RF_DEVICE void MatvecOne(const MatvecArgs& args, uint32_t block, uint32_t n_blocks) {
   constexpr uint32_t kRows = kGlu ? 2 : 1;
-  constexpr uint32_t kInFlight = UnitsInFlight<kType>(kRows);
+  constexpr uint32_t kInFlight = UnitsInFlight<kType>(kRows, kNorm);
   constexpr uint32_t kStep = kInFlight * kWaveSize;  // units of a row that a wave takes at once
   auto& shared = SharedBlock<MatvecShared<kType>>();
   CopyCodeBook<kType>(shared.book);
   const Weight& w = args.weight[0];
   const uint32_t n_tasks = kGlu ? w.n_rows : TotalRows(args);
-  const uint64_t r = BlockIdY();
+  const uint64_t r = kNorm ? 0 : BlockIdY();
   uint64_t expert = 0;
-  if (args.ids != nullptr) {
+  if (!kNorm && args.ids != nullptr) {
     AwaitPrevious();
     expert = static_cast<uint64_t>(args.ids[r]);
   }
@@ -140,17 +86,25 @@ RF_DEVICE void MatvecOne(const MatvecArgs& args, uint32_t block, uint32_t n_bloc
   };
   RawUnit raw[kInFlight][kRows];
   const auto whole = [&](uint32_t unit) { return unit + kStep <= n_units; };
-  const auto load = [&](const MatvecCursor<kRows>& c, uint32_t k) {
-#pragma unroll
-    for (uint32_t j = 0; j < kRows; ++j)
-      raw[k][j] = LoadRaw<kType>(w, c.row[j], c.unit + LaneId(), k * kWaveSize);
+  // Unit i / kRows of a step, of row i % kRows.
+  const auto load_one = [&](const MatvecCursor<kRows>& c, uint32_t i) {
+    raw[i / kRows][i % kRows] =
+        LoadRaw<kType>(w, c.row[i % kRows], c.unit + LaneId(), i / kRows * kWaveSize);
   };
   // Beyond the row's end the last unit is read again: it is in the cache, and multiplied by 0.
-  const auto load_within = [&](const MatvecCursor<kRows>& c, uint32_t k) {
-    const uint32_t unit = c.unit + k * kWaveSize + LaneId();
+  const auto load_one_within = [&](const MatvecCursor<kRows>& c, uint32_t i) {
+    const uint32_t unit = c.unit + i / kRows * kWaveSize + LaneId();
+    raw[i / kRows][i % kRows] =
+        LoadRaw<kType>(w, c.row[i % kRows], unit < n_units ? unit : n_units - 1);
+  };
+  const auto load_first = [&](const MatvecCursor<kRows>& c, uint32_t from, uint32_t to) {
+    if (whole(0)) {
 #pragma unroll
-    for (uint32_t j = 0; j < kRows; ++j)
-      raw[k][j] = LoadRaw<kType>(w, c.row[j], unit < n_units ? unit : n_units - 1);
+      for (uint32_t i = from; i < to; ++i) load_one(c, i);
+    } else {
+#pragma unroll
+      for (uint32_t i = from; i < to; ++i) load_one_within(c, i);
+    }
   };
 
   MatvecCursor<kRows> ahead;
@@ -162,19 +116,28 @@ RF_DEVICE void MatvecOne(const MatvecArgs& args, uint32_t block, uint32_t n_bloc
   // waits for it.
   if (!more) ahead.task = n_tasks - 1;
   place(ahead);
-  if (whole(0)) {
-#pragma unroll
-    for (uint32_t k = 0; k < kInFlight; ++k) load(ahead, k);
+  constexpr uint32_t kAll = kInFlight * kRows;
+  // The norm wants the registers of the last unit, or of the last two.
+  constexpr uint32_t kEarly =
+      kNorm ? kAll - (kType == gpu::kWeightQ6_K && kAll > 2 ? 2 : kRows) : kAll;
+  load_first(ahead, 0, kEarly);
+  MatvecEnd end;
+  const uint32_t padded_units = (n_units + kStep - 1) / kStep * kStep;
+  float added;
+  if constexpr (kNorm) {
+    const Oct weight = LoadOct(args.norm_weight, ThreadId(), args.cols / kOct);
+    AwaitPrevious();
+    NormIntoShared<kType>(args, padded_units, weight, shared);
+    load_first(ahead, kEarly, kAll);
+    end = EndAt<kGlu>(args, ahead.task, r, expert);
+    added = AddedTo(args, end);
   } else {
-#pragma unroll
-    for (uint32_t k = 0; k < kInFlight; ++k) load_within(ahead, k);
+    end = EndAt<kGlu>(args, ahead.task, r, expert);
+    const uint64_t x_row = args.rows_per_x > 1 ? r / args.rows_per_x : r;
+    AwaitPrevious();
+    added = AddedTo(args, end);
+    QuantiseIntoShared<kType>(args.x + x_row * args.cols, args.cols, padded_units, shared);
   }
-  MatvecEnd end = EndAt<kGlu>(args, ahead.task, r, expert);
-  const uint64_t x_row = args.rows_per_x > 1 ? r / args.rows_per_x : r;
-  AwaitPrevious();
-  float added = AddedTo(args, end);
-  QuantiseIntoShared<kType>(args.x + x_row * args.cols, args.cols,
-                            (n_units + kStep - 1) / kStep * kStep, shared);
 
   while (more) {
     // Near the end, so that what the next launch loads ahead is not gone again before it is used.
@@ -203,7 +166,8 @@ RF_DEVICE void MatvecOne(const MatvecArgs& args, uint32_t block, uint32_t n_bloc
 #pragma unroll
         for (uint32_t k = 0; k < kInFlight; ++k) {
           multiply(k);
-          load(ahead, k);
+#pragma unroll
+          for (uint32_t j = 0; j < kRows; ++j) load_one(ahead, k * kRows + j);
         }
       } else if (whole(unit) && !more) {
 #pragma unroll
@@ -212,7 +176,10 @@ RF_DEVICE void MatvecOne(const MatvecArgs& args, uint32_t block, uint32_t n_bloc
 #pragma unroll
         for (uint32_t k = 0; k < kInFlight; ++k) {
           if (unit + k * kWaveSize < n_units) multiply(k);
-          if (more) load_within(ahead, k);
+          if (more) {
+#pragma unroll
+            for (uint32_t j = 0; j < kRows; ++j) load_one_within(ahead, k * kRows + j);
+          }
         }
       }
     }
@@ -233,6 +200,17 @@ RF_DEVICE void MatvecOne(const MatvecArgs& args, uint32_t block, uint32_t n_bloc
       end = EndAt<kGlu>(args, ahead.task, r, expert);
       added = AddedTo(args, end);
     }
+  }
+}
+
+// Two types of weights that read the same x: blocks [0, first_blocks) take the first.
+template <bool kNorm>
+RF_DEVICE void MatvecPair(const gpu::MatvecPairArgs& args) {
+  if (BlockId() < args.first_blocks) {
+    MatvecOne<gpu::kWeightQ4_K, false, kNorm>(args.first, BlockId(), args.first_blocks);
+  } else {
+    MatvecOne<gpu::kWeightQ6_K, false, kNorm>(args.second, BlockId() - args.first_blocks,
+                                              GridDim() - args.first_blocks);
   }
 }
 

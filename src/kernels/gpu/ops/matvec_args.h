@@ -27,6 +27,10 @@ struct MatvecArgs {
   float alpha;
   float limit;
   float out_scale;
+  // x is what an RMS norm over all columns takes, and the product is with what it gives: only the
+  // kernels of one row that quantise x themselves, without experts. Null: x is taken as it is.
+  const float* norm_weight;  // [cols]
+  float norm_eps;
 };
 
 // Products of two types of weights with the same x in one launch: blocks [0, first_blocks) take

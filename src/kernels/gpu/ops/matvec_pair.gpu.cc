@@ -4,13 +4,6 @@
 
 namespace rocforge::port {
 
-RF_KERNEL(matvec_q4_k_q6_k, gpu::MatvecPairArgs, 1024) {
-  if (BlockId() < args.first_blocks) {
-    MatvecOne<gpu::kWeightQ4_K, false>(args.first, BlockId(), args.first_blocks);
-  } else {
-    MatvecOne<gpu::kWeightQ6_K, false>(args.second, BlockId() - args.first_blocks,
-                                       GridDim() - args.first_blocks);
-  }
-}
+RF_KERNEL(matvec_q4_k_q6_k, gpu::MatvecPairArgs, 1024) { MatvecPair<false>(args); }
 
 }  // namespace rocforge::port

@@ -3,6 +3,7 @@
 //   4 and at most kChunks * 4 * 1024, x stays in registers from its one read to the end, and the
 //   weights are under way before the launch before has ended: one row is then two trips to memory
 //   and one reduction. Other groups read x again, from the nearest cache.
+#include "kernels/gpu/ops/norm.h"
 #include "kernels/gpu/block/reduce.h"
 #include "kernels/gpu/ops/norm_args.h"
 #include "kernels/gpu/port/port.h"
@@ -24,10 +25,6 @@ RF_DEVICE Quad LoadQuad(const float* p, uint32_t quad) {
   const U32x4 raw = reinterpret_cast<const U32x4*>(p)[quad];
   return {
       {BitCast<float>(raw.x), BitCast<float>(raw.y), BitCast<float>(raw.z), BitCast<float>(raw.w)}};
-}
-
-RF_DEVICE float InverseDeviation(float sum_of_squares, const NormArgs& args) {
-  return 1.0f / __builtin_sqrtf(sum_of_squares / static_cast<float>(args.group) + args.eps);
 }
 
 // Thread t has the groups of four t, t + BlockDim(), ...
@@ -71,7 +68,7 @@ RF_DEVICE void NormInRegisters(const NormArgs& args) {
       squares = Fma(value[c].v[i], value[c].v[i], squares);
     }
   }
-  const float scale = InverseDeviation(BlockSum(squares, shared.reduce), args);
+  const float scale = InverseDeviation(BlockSum(squares, shared.reduce), args.group, args.eps);
 #pragma unroll
   for (uint32_t c = 0; c < kChunks; ++c) {
     const uint32_t quad = ThreadId() + c * BlockDim();
@@ -106,7 +103,7 @@ RF_DEVICE void NormAnySize(const NormArgs& args) {
   float squares = 0.0f;
   for (uint32_t i = ThreadId(); i < args.group; i += BlockDim())
     squares = Fma(x[i] - mean, x[i] - mean, squares);
-  const float scale = InverseDeviation(BlockSum(squares, shared.reduce), args);
+  const float scale = InverseDeviation(BlockSum(squares, shared.reduce), args.group, args.eps);
   for (uint32_t i = ThreadId(); i < args.group; i += BlockDim()) {
     float v = (x[i] - mean) * scale;
     if (args.weight != nullptr) v *= args.weight[i];
