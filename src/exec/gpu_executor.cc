@@ -216,29 +216,34 @@ Status GpuExecutor::State::BindAll() {
                        step.choice(), stream, context);
 }
 
-// To the op behind each norm, if that op alone reads it, and writes nothing where the norm's input
-// lies: the plan does not keep that beyond the norm.
+// Each norm to the op that alone reads it, if nothing is written where the norm's input lies until
+// that op is done: the plan does not keep it beyond the norm.
 void GpuExecutor::State::OfferNorms() {
   const auto overlap = [](const op::Operand& a, const op::Operand& b) {
     const auto* from_a = static_cast<const std::byte*>(a.data);
     const auto* from_b = static_cast<const std::byte*>(b.data);
     return from_a < from_b + b.desc.bytes() && from_b < from_a + a.desc.bytes();
   };
-  for (size_t i = 0; i + 1 < nodes.size(); ++i) {
+  for (size_t i = 0; i < nodes.size(); ++i) {
     const graph::Node& node = plan->graph.nodes[i];
-    if (!std::holds_alternative<op::Norm>(node.params)) continue;
-    int64_t readers = 0;
-    for (const graph::Node& other : plan->graph.nodes)
-      readers += std::count(other.in.begin(), other.in.end(), node.out[0]);
-    if (readers != 1 || node.out[0] == plan->graph.logits ||
-        plan->graph.nodes[i + 1].in[0] != node.out[0]) {
+    if (!std::holds_alternative<op::Norm>(node.params) || node.out[0] == plan->graph.logits)
       continue;
+    int64_t reads = 0;
+    size_t reader = i;
+    for (size_t k = i + 1; k < nodes.size(); ++k) {
+      const std::vector<graph::ValueId>& in = plan->graph.nodes[k].in;
+      const int64_t n = std::count(in.begin(), in.end(), node.out[0]);
+      reads += n;
+      if (n > 0) reader = k;
     }
-    BoundNode& next = nodes[i + 1];
-    const bool overwrites =
-        std::any_of(next.call.out.begin(), next.call.out.end(),
-                    [&](const op::Operand& out) { return overlap(out, nodes[i].call.in[0]); });
-    if (!overwrites && next.op->TakeNorm(nodes[i].call)) nodes[i].taken_by = next.op.get();
+    if (reads != 1 || plan->graph.nodes[reader].in[0] != node.out[0]) continue;
+    bool overwritten = false;
+    for (size_t k = i + 1; k <= reader; ++k) {
+      for (const op::Operand& out : nodes[k].call.out)
+        overwritten |= overlap(out, nodes[i].call.in[0]);
+    }
+    if (!overwritten && nodes[reader].op->TakeNorm(nodes[i].call))
+      nodes[i].taken_by = nodes[reader].op.get();
   }
 }
 
