@@ -97,13 +97,13 @@ RF_DEVICE void MatvecOne(const MatvecArgs& args, uint32_t block, uint32_t n_bloc
     raw[i / kRows][i % kRows] =
         LoadRaw<kType>(w, c.row[i % kRows], unit < n_units ? unit : n_units - 1);
   };
-  const auto load_first = [&](const MatvecCursor<kRows>& c, uint32_t from, uint32_t to) {
+  const auto load_first = [&]<uint32_t kFrom, uint32_t kTo>(const MatvecCursor<kRows>& c) {
     if (whole(0)) {
 #pragma unroll
-      for (uint32_t i = from; i < to; ++i) load_one(c, i);
+      for (uint32_t i = kFrom; i < kTo; ++i) load_one(c, i);
     } else {
 #pragma unroll
-      for (uint32_t i = from; i < to; ++i) load_one_within(c, i);
+      for (uint32_t i = kFrom; i < kTo; ++i) load_one_within(c, i);
     }
   };
 
@@ -120,7 +120,7 @@ RF_DEVICE void MatvecOne(const MatvecArgs& args, uint32_t block, uint32_t n_bloc
   // The norm wants the registers of the last unit, or of the last two.
   constexpr uint32_t kEarly =
       kNorm ? kAll - (kType == gpu::kWeightQ6_K && kAll > 2 ? 2 : kRows) : kAll;
-  load_first(ahead, 0, kEarly);
+  load_first.template operator()<0, kEarly>(ahead);
   MatvecEnd end;
   const uint32_t padded_units = (n_units + kStep - 1) / kStep * kStep;
   float added;
@@ -128,7 +128,7 @@ RF_DEVICE void MatvecOne(const MatvecArgs& args, uint32_t block, uint32_t n_bloc
     const Oct weight = LoadOct(args.norm_weight, ThreadId(), args.cols / kOct);
     AwaitPrevious();
     NormIntoShared<kType>(args, padded_units, weight, shared);
-    load_first(ahead, kEarly, kAll);
+    load_first.template operator()<kEarly, kAll>(ahead);
     end = EndAt<kGlu>(args, ahead.task, r, expert);
     added = AddedTo(args, end);
   } else {
