@@ -75,6 +75,11 @@ struct MatvecEnd {
   float bias_up;  // with GLU
 };
 
+// p + i, also of no array: an address that nobody reads then.
+RF_DEVICE const float* At(const float* p, uint64_t i) {
+  return reinterpret_cast<const float*>(reinterpret_cast<uintptr_t>(p) + i * sizeof(float));
+}
+
 template <bool kGlu>
 RF_DEVICE MatvecEnd EndAt(const MatvecArgs& args, uint32_t task, uint64_t r, uint64_t expert) {
   MatvecEnd end{};
@@ -83,12 +88,12 @@ RF_DEVICE MatvecEnd EndAt(const MatvecArgs& args, uint32_t task, uint64_t r, uin
     end.out = args.out[0] + r * t.n + t.o;
     if (args.bias[0] != nullptr) end.bias = args.bias[0][t.bias_row];
     if (kGlu && args.bias[1] != nullptr) end.bias_up = args.bias[1][t.bias_row];
-    end.residual = args.residual + r * t.n + t.o;
+    end.residual = At(args.residual, r * t.n + t.o);
   } else {
     const MatvecTask t = TaskAt(args, task, expert, 0);
     end.out = OutputOf(args, t, r);
     end.bias = BiasOf(args, t);
-    end.residual = args.residual + r * t.n + t.o;
+    end.residual = At(args.residual, r * t.n + t.o);
   }
   return end;
 }
