@@ -37,14 +37,13 @@ struct BoundNode {
   std::vector<graph::Rows> rows;      // of each operand
   std::unique_ptr<gpu::BoundOp> op;
   const gpu::BoundOp* taken_by = nullptr;  // of a norm: the op that may do it too
+  bool skip = false;  // in this step: no row is wanted, or the op behind the norm does it
 
   void SetRows(const op::Step& step) {
     for (size_t i = 0; i < operands.size(); ++i)
       operands[i].desc.rows = rows[i].At(step.n_tokens, step.n_outputs);
     call.step = &step;
   }
-  bool skip = false;  // in this step: no row is wanted, or the op behind the norm does it
-
   void SetSkip(const gpu::StepShape& shape) {
     skip = (!call.out.empty() && call.out[0].desc.rows == 0) ||
            (taken_by != nullptr && taken_by->TakesNorm(shape));

@@ -68,8 +68,8 @@ void Quantise(Bench& bench, int32_t rows) {
   bench.Run(name, kLaunches,
             [&](const Stream& stream, size_t) {
               return stream.Launch(
-                  *kernel, {kCols / 8 / 256, static_cast<uint32_t>(rows), 256, false, 0, overlap},
-                  &args);
+                  *kernel,
+                  {kCols / kOct / 256, static_cast<uint32_t>(rows), 256, false, 0, overlap}, &args);
             },
             {5.25 * rows * kCols, 0});
 }

@@ -344,7 +344,7 @@ class Geometry {
     return shape;
   }
   LaunchShape Quantise(uint32_t cols, uint32_t n_rows) const {
-    return {CeilDiv(cols / 8, kQuantiseThreads), n_rows, kQuantiseThreads, false, 0, overlap_};
+    return {CeilDiv(cols / kOct, kQuantiseThreads), n_rows, kQuantiseThreads, false, 0, overlap_};
   }
   LaunchShape Elementwise(uint64_t n) const {
     return {std::min(CeilDiv(n, kElementwiseThreads), 4096u),
@@ -434,6 +434,7 @@ class MatvecOp final : public BoundOp {
     std::vector<Launch> normed = one_;
     for (Launch& launch : normed) {
       if (launch.kind == Kind::kGlu) continue;
+      if (launch.kind == Kind::kFloat) return false;  // these kernels do not round x
       Result<Kernel> kernel = modules_.Find("matvec_norm", NormKernelName(launch));
       if (!kernel.ok()) return false;  // not a type that has one
       launch.kernel = *kernel;

@@ -39,16 +39,6 @@ RF_DEVICE void CopyCodeBook(CodesShared<kType>& shared) {
     shared.codes[i] = CodeBook<kType>::Table()[i];
 }
 
-// Eight elements of x or of a norm's weights.
-struct Oct {
-  U32x4 low;
-  U32x4 high;
-};
-RF_DEVICE Oct LoadOct(const float* x, uint32_t oct, uint32_t n_octs) {
-  if (oct >= n_octs) return {{0, 0, 0, 0}, {0, 0, 0, 0}};
-  const U32x4* from = reinterpret_cast<const U32x4*>(x) + 2 * oct;
-  return {from[0], from[1]};
-}
 // A row of x into shared memory by the whole block, then units of zeroes as far as lanes multiply.
 // Ends with a barrier.
 template <uint32_t kType>

@@ -17,16 +17,9 @@ RF_KERNEL(quantize_rows, gpu::QuantizeRowsArgs, 256) {
                             reinterpret_cast<U32x4*>(out + 16 * n_units),
                             reinterpret_cast<U32x2*>(out + 32 * n_units)};
   const uint32_t oct = BlockId() * BlockDim() + ThreadId();
-  U32x4 low = {0, 0, 0, 0};
-  U32x4 high = {0, 0, 0, 0};
-  if (oct < n_octs) {
-    const auto* x =
-        reinterpret_cast<const U32x4*>(args.x + r * static_cast<uint64_t>(args.cols)) + 2 * oct;
-    low = x[0];
-    high = x[1];
-  }
-  QuantiseOct(low, high, oct, n_octs, args.half_sums != 0 ? UnitSums::kHalves : UnitSums::kWhole,
-              row);
+  const Oct x = LoadOct(args.x + r * static_cast<uint64_t>(args.cols), oct, n_octs);
+  QuantiseOct(x.low, x.high, oct, n_octs,
+              args.half_sums != 0 ? UnitSums::kHalves : UnitSums::kWhole, row);
 }
 
 }  // namespace rocforge::port

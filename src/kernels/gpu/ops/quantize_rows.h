@@ -7,14 +7,14 @@
 //             types with two offsets a unit (Q2_K) sum(q) of each half as two signed 16-bit numbers
 #pragma once
 
+#include "kernels/gpu/ops/quantize_rows_args.h"
 #include "kernels/gpu/ops/unit.h"
 #include "kernels/gpu/port/port.h"
 
 namespace rocforge::port {
 namespace {
 
-// Types whose offsets differ between the halves of a unit want sums of halves.
-constexpr bool WantsHalfSums(uint32_t type) { return HasOffset(type) && HasHalves(type); }
+using gpu::kOct;
 
 struct QuantisedRow {
   U32x4* low;
@@ -26,10 +26,20 @@ struct QuantisedRow {
 enum class UnitSums : uint8_t { kNone, kWhole, kHalves };
 constexpr UnitSums SumsOf(uint32_t type) {
   if (!HasOffset(type)) return UnitSums::kNone;
-  return WantsHalfSums(type) ? UnitSums::kHalves : UnitSums::kWhole;
+  // Where offsets differ between the halves of a unit.
+  return HasHalves(type) ? UnitSums::kHalves : UnitSums::kWhole;
 }
 
-inline constexpr uint32_t kOct = 8;  // elements of x that a lane rounds at once
+// Elements 8 oct to 8 oct + 7 of a row of floats; zeroes where oct is not below n_octs.
+struct Oct {
+  U32x4 low;
+  U32x4 high;
+};
+RF_DEVICE Oct LoadOct(const float* x, uint32_t oct, uint32_t n_octs) {
+  if (oct >= n_octs) return {{0, 0, 0, 0}, {0, 0, 0, 0}};
+  const U32x4* from = reinterpret_cast<const U32x4*>(x) + 2 * oct;
+  return {from[0], from[1]};
+}
 
 RF_DEVICE uint32_t Larger(uint32_t a, uint32_t b) { return a > b ? a : b; }
 

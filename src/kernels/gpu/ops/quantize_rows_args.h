@@ -5,6 +5,8 @@
 
 namespace rocforge::gpu {
 
+inline constexpr uint32_t kOct = 8;  // elements that a thread rounds at once
+
 // Bytes from one quantised row to the next, for `cols` columns (a multiple of 32); the layout is in
 // ops/quantize_rows.h.
 constexpr uint64_t QuantisedRowBytes(uint64_t cols) { return (cols / 32 * 40 + 15) / 16 * 16; }
