@@ -98,6 +98,8 @@ TEST_P(PortTest, ShufflesAndBallots) {
     for (const uint32_t n : {4u, 8u, 16u, 32u}) sum += in[i / n * n + in[i] % n];
     ASSERT_EQ(among[i], sum) << i;
   }
+  const auto uniform = Run("conformance_uniform", in, 512, 0, {2, 1, 256}, 512);
+  for (uint32_t i = 0; i < 512; ++i) ASSERT_EQ(uniform[i], in[i / wave()] + i % wave()) << i;
   const auto ballot = Run("conformance_ballot", in, 1024, 0, {2, 1, 256}, 512);
   for (uint32_t i = 0; i < 512; ++i) {
     uint64_t expected = 0;

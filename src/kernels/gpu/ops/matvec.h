@@ -15,11 +15,12 @@
 //   for weights, 10 for x). A row of 4096 adds 20 instructions for its sum. So half of the issue
 //   slots are free, and with 32 waves of 4 units 74 KiB a multiprocessor are under way, where 700
 //   ns at 35 bytes a ns need 25 KiB. Measured (all matrices of 7B): 816 passes a second.
-//   What a launch takes beside its bytes is about 2.3 us, so what stands between the launch before
+//   What a launch takes beside its bytes is about 2.1 us, so what stands between the launch before
 //   and the last sum is written for its latency: everything constant is read before, loads of whole
-//   steps have constant offsets, and nothing asks what it can know. Of 4.4 us for Q4_0 4096x4096 a
-//   block begins 0.5 after the one before it, asks for its weights until 0.9, has x at 2.4 (behind
-//   the weights), rounded at 2.8 and multiplied at 3.7 (docs/PERFORMANCE.md).
+//   steps have constant offsets, the norm's divisor is left to the end (RoundIntoShared), numbers
+//   that are the wave's are computed once a wave (Uniform), and no use of x or of a residual shares
+//   a counter of NVIDIA's with weights that are on their way: loads that are used in another basic
+//   block share one, and who waits for one of them waits for all (docs/PERFORMANCE.md).
 //   On a 7900 XTX, 960 GB/s are 8 bytes a clock and WGP (48 of them): 74 clocks for the same step
 //   on four SIMDs; instructions do not matter there.
 //
@@ -97,47 +98,33 @@ RF_DEVICE void MatvecOne(const MatvecArgs& args, uint32_t block, uint32_t n_bloc
     raw[i / kRows][i % kRows] =
         LoadRaw<kType>(w, c.row[i % kRows], unit < n_units ? unit : n_units - 1);
   };
-  const auto load_first = [&]<uint32_t kFrom, uint32_t kTo>(const MatvecCursor<kRows>& c) {
-    if (whole(0)) {
-#pragma unroll
-      for (uint32_t i = kFrom; i < kTo; ++i) load_one(c, i);
-    } else {
-#pragma unroll
-      for (uint32_t i = kFrom; i < kTo; ++i) load_one_within(c, i);
-    }
-  };
-
   MatvecCursor<kRows> ahead;
   const uint32_t stride = n_blocks * (BlockDim() / kWaveSize);
-  ahead.task = WaveId() * n_blocks + block;
+  ahead.task = Uniform(WaveId()) * n_blocks + block;
   ahead.unit = 0;
   bool more = ahead.task < n_tasks;
   // A wave without a task loads the last row: code that need not ask is shorter, and every launch
   // waits for it.
   if (!more) ahead.task = n_tasks - 1;
   place(ahead);
-  constexpr uint32_t kAll = kInFlight * kRows;
-  // The norm wants the registers of the last unit, or of the last two.
-  constexpr uint32_t kEarly =
-      kNorm ? kAll - (kType == gpu::kWeightQ6_K && kAll > 2 ? 2 : kRows) : kAll;
-  load_first.template operator()<0, kEarly>(ahead);
-  MatvecEnd end;
-  const uint32_t padded_units = (n_units + kStep - 1) / kStep * kStep;
-  float added;
-  if constexpr (kNorm) {
-    const Oct weight = LoadOct(args.norm_weight, ThreadId(), args.cols / kOct);
-    AwaitPrevious();
-    NormIntoShared<kType>(args, padded_units, weight, shared);
-    load_first.template operator()<kEarly, kAll>(ahead);
-    end = EndAt<kGlu>(args, ahead.task, r, expert);
-    added = AddedTo(args, end);
+  if (whole(0)) {
+#pragma unroll
+    for (uint32_t i = 0; i < kInFlight * kRows; ++i) load_one(ahead, i);
   } else {
-    end = EndAt<kGlu>(args, ahead.task, r, expert);
-    const uint64_t x_row = args.rows_per_x > 1 ? r / args.rows_per_x : r;
-    AwaitPrevious();
-    added = AddedTo(args, end);
-    QuantiseIntoShared<kType>(args.x + x_row * args.cols, args.cols, padded_units, shared);
+#pragma unroll
+    for (uint32_t i = 0; i < kInFlight * kRows; ++i) load_one_within(ahead, i);
   }
+  const uint32_t padded_units = (n_units + kStep - 1) / kStep * kStep;
+  if constexpr (kNorm) {
+    // From memory to the second-level cache, where 32 floats a thread are enough for any row.
+    if (32 * ThreadId() < args.cols) Prefetch(args.norm_weight + 32 * ThreadId());
+  }
+  MatvecEnd end = EndAt<kGlu>(args, ahead.task, r, expert);
+  const uint64_t x_row = kNorm || args.rows_per_x <= 1 ? r : r / args.rows_per_x;
+  AwaitPrevious();
+  float residual = ResidualAt(args, end);
+  RoundIntoShared<kType, kNorm>(args, args.x + x_row * args.cols, padded_units, shared);
+  const float norm_scale = kNorm ? NormScale<kType>(args, shared) : 1.0f;
 
   while (more) {
     // Near the end, so that what the next launch loads ahead is not gone again before it is used.
@@ -184,21 +171,22 @@ RF_DEVICE void MatvecOne(const MatvecArgs& args, uint32_t block, uint32_t n_bloc
       }
     }
 #pragma unroll
-    for (uint32_t j = 0; j < kRows; ++j) sum[j] = WaveSum(sum[j]);
+    for (uint32_t j = 0; j < kRows; ++j) sum[j] = WaveSum(sum[j]) * norm_scale;
     if (LaneId() == 0) {
       float y;
       if constexpr (kGlu) {
-        y = GatedActivation(args.glu, sum[0] + added, sum[kRows - 1] + end.bias_up, args.alpha,
+        y = GatedActivation(args.glu, sum[0] + end.bias, sum[kRows - 1] + end.bias_up, args.alpha,
                             args.limit);
       } else {
-        y = args.residual != nullptr ? Fma(args.out_scale, sum[0], added) : sum[0] + added;
+        y = sum[0] + end.bias;
+        if (args.residual != nullptr) y = Fma(args.out_scale, y, residual);
       }
       StoreGlobal(end.out, y);
     }
     if (more) {
       // Early, so that they arrive while the row is summed.
       end = EndAt<kGlu>(args, ahead.task, r, expert);
-      added = AddedTo(args, end);
+      residual = ResidualAt(args, end);
     }
   }
 }

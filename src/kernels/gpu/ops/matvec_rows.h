@@ -98,11 +98,9 @@ RF_DEVICE MatvecEnd EndAt(const MatvecArgs& args, uint32_t task, uint64_t r, uin
   return end;
 }
 
-// What is added to out_scale * sum where there is a residual, else to the sum. The residual may be
-// what the launch before this one wrote, the rest is constant.
-RF_DEVICE float AddedTo(const MatvecArgs& args, const MatvecEnd& end) {
-  return args.residual != nullptr ? Fma(args.out_scale, end.bias, LoadGlobal(end.residual))
-                                  : end.bias;
+// The residual may be what the launch before this one wrote; all else of `end` is constant.
+RF_DEVICE float ResidualAt(const MatvecArgs& args, const MatvecEnd& end) {
+  return args.residual != nullptr ? LoadGlobal(end.residual) : 0.0f;
 }
 
 }  // namespace

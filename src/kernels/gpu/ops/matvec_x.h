@@ -23,9 +23,10 @@ using CodesShared = Codes<typename CodeBook<kType>::Entry, CodeBook<kType>::kEnt
 // x of one block; the same type for all types of weights without a code book.
 template <typename Book>
 struct SharedWithBook {
-  U32x4 low[kMaxMatvecUnits];
-  U32x4 high[kMaxMatvecUnits];
-  U32x2 aux[kMaxMatvecUnits];
+  // The last unit is for what nobody reads.
+  U32x4 low[kMaxMatvecUnits + 1];
+  U32x4 high[kMaxMatvecUnits + 1];
+  U32x2 aux[kMaxMatvecUnits + 2];
   BlockReduceShared reduce;
   Book book;
 };
@@ -39,29 +40,8 @@ RF_DEVICE void CopyCodeBook(CodesShared<kType>& shared) {
     shared.codes[i] = CodeBook<kType>::Table()[i];
 }
 
-// A row of x into shared memory by the whole block, then units of zeroes as far as lanes multiply.
-// Ends with a barrier.
-template <uint32_t kType>
-RF_DEVICE void QuantiseIntoShared(const float* x, uint32_t cols, uint32_t n_units,
-                                  MatvecShared<kType>& shared) {
-  // Octs that a lane asks for at once; types with many registers in flight have room for one.
-  constexpr bool kOneOct =
-      kType == gpu::kWeightQ6_K || kType == gpu::kWeightIQ4_XS || kType == gpu::kWeightMXFP4;
-  constexpr uint32_t kBatch = kOneOct ? 1 : 2;
-  const QuantisedRow row = {shared.low, shared.high, shared.aux};
-  for (uint32_t begin = 0; begin < 4 * n_units; begin += kBatch * BlockDim()) {
-    Oct v[kBatch];
-#pragma unroll
-    for (uint32_t k = 0; k < kBatch; ++k)
-      v[k] = LoadOct(x, begin + k * BlockDim() + ThreadId(), cols / kOct);
-#pragma unroll
-    for (uint32_t k = 0; k < kBatch; ++k) {
-      if (begin + k * BlockDim() < 4 * n_units)
-        QuantiseOct(v[k].low, v[k].high, begin + k * BlockDim() + ThreadId(), 4 * n_units,
-                    SumsOf(kType), row);
-    }
-  }
-  BlockBarrier();
+RF_DEVICE void StoreShared(const QuantisedRow& row, uint32_t oct, const QuantisedOct& q) {
+  StoreOct(row, oct < 4 * kMaxMatvecUnits ? oct : 4 * kMaxMatvecUnits + oct % 4, q);
 }
 
 RF_DEVICE float SumOfSquares(const U32x4& v, float sum) {
@@ -70,37 +50,67 @@ RF_DEVICE float SumOfSquares(const U32x4& v, float sum) {
   sum = Fma(BitCast<float>(v.z), BitCast<float>(v.z), sum);
   return Fma(BitCast<float>(v.w), BitCast<float>(v.w), sum);
 }
-RF_DEVICE U32x4 Normed(const U32x4& v, const U32x4& weight, float scale) {
-  const auto one = [&](uint32_t x, uint32_t w) {
-    return BitCast<uint32_t>(BitCast<float>(x) * scale * BitCast<float>(w));
+RF_DEVICE U32x4 Times(const U32x4& a, const U32x4& b) {
+  const auto one = [](uint32_t x, uint32_t y) {
+    return BitCast<uint32_t>(BitCast<float>(x) * BitCast<float>(y));
   };
-  return {one(v.x, weight.x), one(v.y, weight.y), one(v.z, weight.z), one(v.w, weight.w)};
+  return {one(a.x, b.x), one(a.y, b.y), one(a.z, b.z), one(a.w, b.w)};
 }
 
-// The same of what an RMS norm makes of x. `first_weight`: the norm's weights of the thread's first
-// oct, ThreadId().
-template <uint32_t kType>
-RF_DEVICE void NormIntoShared(const MatvecArgs& args, uint32_t n_units, const Oct& first_weight,
-                              MatvecShared<kType>& shared) {
-  const uint32_t n_octs = args.cols / kOct;
-  const Oct first = LoadOct(args.x, ThreadId(), n_octs);
-  float squares = SumOfSquares(first.high, SumOfSquares(first.low, 0.0f));
-  for (uint32_t oct = ThreadId() + BlockDim(); oct < n_octs; oct += BlockDim()) {
-    const Oct v = LoadOct(args.x, oct, n_octs);
-    squares = SumOfSquares(v.high, SumOfSquares(v.low, squares));
-  }
-  const float scale = InverseDeviation(BlockSum(squares, shared.reduce), args.cols, args.norm_eps);
+// A row of x into shared memory by the whole block, then units of zeroes as far as lanes multiply.
+// With kNorm x times the norm's weights, and the waves' sums of squares into shared.reduce: what
+// the norm divides by is the same for all columns, so the products are divided by it (NormScale).
+// Ends with a barrier.
+//   Nothing here branches between a load and its use: NVIDIA's compiler would have the use wait
+// for every load that is under way, and those of weights take far longer than those of x.
+template <uint32_t kType, bool kNorm>
+RF_DEVICE void RoundIntoShared(const MatvecArgs& args, const float* x, uint32_t n_units,
+                               MatvecShared<kType>& shared) {
   const QuantisedRow row = {shared.low, shared.high, shared.aux};
-  const auto round = [&](const Oct& v, const Oct& weight, uint32_t oct) {
-    QuantiseOct(Normed(v.low, weight.low, scale), Normed(v.high, weight.high, scale), oct,
-                4 * n_units, SumsOf(kType), row);
+  const uint32_t n_octs = args.cols / kOct;
+  float squares = 0.0f;
+  const auto round = [&]<uint32_t kOcts>(uint32_t begin) {
+    Oct v[kOcts];
+    Oct weight[kOcts];
+#pragma unroll
+    for (uint32_t k = 0; k < kOcts; ++k) {
+      const uint32_t oct = begin + k * BlockDim() + ThreadId();
+      v[k] = LoadOct(x, oct, n_octs);
+      if constexpr (kNorm) weight[k] = LoadOct(args.norm_weight, oct, n_octs);
+    }
+#pragma unroll
+    for (uint32_t k = 0; k < kOcts; ++k) {
+      if constexpr (kNorm) {
+        squares = SumOfSquares(v[k].high, SumOfSquares(v[k].low, squares));
+        v[k] = {Times(v[k].low, weight[k].low), Times(v[k].high, weight[k].high)};
+      }
+      StoreShared(row, begin + k * BlockDim() + ThreadId(),
+                  QuantiseOct(v[k].low, v[k].high, SumsOf(kType)));
+    }
   };
-  round(first, first_weight, ThreadId());
-  for (uint32_t begin = BlockDim(); begin < 4 * n_units; begin += BlockDim()) {
-    const uint32_t oct = begin + ThreadId();
-    round(LoadOct(args.x, oct, n_octs), LoadOct(args.norm_weight, oct, n_octs), oct);
+  if (4 * n_units <= BlockDim()) {
+    round.template operator()<1>(0);
+  } else {
+    // Octs that a lane asks for at once; types with many registers in flight have room for one.
+    constexpr bool kOneOct = kNorm || kType == gpu::kWeightQ6_K || kType == gpu::kWeightIQ4_XS ||
+                             kType == gpu::kWeightMXFP4;
+    constexpr uint32_t kBatch = kOneOct ? 1 : 2;
+    for (uint32_t begin = 0; begin < 4 * n_units; begin += kBatch * BlockDim())
+      round.template operator()<kBatch>(begin);
+  }
+  if constexpr (kNorm) {
+    squares = WaveSum(squares);
+    if (LaneId() == 0) shared.reduce.partial[WaveId()] = squares;
   }
   BlockBarrier();
+}
+
+// What products of the rounded row are to be multiplied with, after RoundIntoShared with kNorm.
+template <uint32_t kType>
+RF_DEVICE float NormScale(const MatvecArgs& args, const MatvecShared<kType>& shared) {
+  const uint32_t n_waves = BlockDim() / kWaveSize;
+  const float sum = LaneId() < n_waves ? shared.reduce.partial[LaneId()] : 0.0f;
+  return InverseDeviation(WaveSum(sum), args.cols, args.norm_eps);
 }
 
 }  // namespace

@@ -18,8 +18,9 @@ RF_KERNEL(quantize_rows, gpu::QuantizeRowsArgs, 256) {
                             reinterpret_cast<U32x2*>(out + 32 * n_units)};
   const uint32_t oct = BlockId() * BlockDim() + ThreadId();
   const Oct x = LoadOct(args.x + r * static_cast<uint64_t>(args.cols), oct, n_octs);
-  QuantiseOct(x.low, x.high, oct, n_octs,
-              args.half_sums != 0 ? UnitSums::kHalves : UnitSums::kWhole, row);
+  const QuantisedOct q =
+      QuantiseOct(x.low, x.high, args.half_sums != 0 ? UnitSums::kHalves : UnitSums::kWhole);
+  if (oct < n_octs) StoreOct(row, oct, q);
 }
 
 }  // namespace rocforge::port

@@ -53,11 +53,15 @@ RF_DEVICE uint32_t RoundToBytes(const U32x4& v, float inverse) {
          rounded(v.w) << 24;
 }
 
-// Eight elements a lane, the four lanes of a unit together; all lanes of the wave take part. `oct`
-// counts groups of eight elements from the start of the row; nothing is written where it is not
-// below n_octs. A unit with a NaN gets a scale that is one.
-RF_DEVICE void QuantiseOct(const U32x4& low, const U32x4& high, uint32_t oct, uint32_t n_octs,
-                           UnitSums sums, const QuantisedRow& row) {
+// Eight elements of a quantised row, and what the four lanes of a unit know together.
+struct QuantisedOct {
+  U32x2 bytes;
+  U32x2 aux;
+};
+
+// Eight elements a lane, the four lanes of a unit together; all lanes of the wave take part, lane
+// i with elements 8 (i % 4) of its unit. A unit with a NaN gets a scale that is one.
+RF_DEVICE QuantisedOct QuantiseOct(const U32x4& low, const U32x4& high, UnitSums sums) {
   constexpr uint32_t kMagnitude = 0x7FFFFFFFu;  // magnitudes are in the order of their bits
   uint32_t bits = Larger(Larger(Larger(low.x & kMagnitude, low.y & kMagnitude),
                                 Larger(low.z & kMagnitude, low.w & kMagnitude)),
@@ -77,15 +81,25 @@ RF_DEVICE void QuantiseOct(const U32x4& low, const U32x4& high, uint32_t oct, ui
         Dot4(static_cast<int32_t>(bytes.x), kOnes, Dot4(static_cast<int32_t>(bytes.y), kOnes, 0));
     half += ShuffleXor(half, 1);
     const int32_t other = ShuffleXor(half, 2);
-    sum = sums == UnitSums::kHalves
-              ? (static_cast<uint32_t>(half) & 0xFFFFu) | static_cast<uint32_t>(other) << 16
-              : BitCast<uint32_t>(scale * static_cast<float>(half + other));
+    if (sums == UnitSums::kHalves) {
+      const bool second = (LaneId() & 2) != 0;
+      sum = (static_cast<uint32_t>(second ? other : half) & 0xFFFFu) |
+            static_cast<uint32_t>(second ? half : other) << 16;
+    } else {
+      sum = BitCast<uint32_t>(scale * static_cast<float>(half + other));
+    }
   }
-  if (oct >= n_octs) return;
+  return {bytes, {BitCast<uint32_t>(scale), sum}};
+}
+
+// Writes oct `oct` of a row. All four lanes of a unit write its aux: a branch around three of them
+// costs more, and on NVIDIA would have what was loaded before it wait for all other loads.
+RF_DEVICE void StoreOct(const QuantisedRow& row, uint32_t oct, const QuantisedOct& q) {
   const uint32_t unit = oct / 4;
-  const uint32_t part = oct % 4;
-  reinterpret_cast<U32x2*>((part < 2 ? row.low : row.high) + unit)[part % 2] = bytes;
-  if (part == 0) row.aux[unit] = {BitCast<uint32_t>(scale), sum};
+  // Not a choice between two pointers: the compiler would no longer know what memory they are to.
+  const auto apart = static_cast<uint32_t>(row.high - row.low);
+  reinterpret_cast<U32x2*>(row.low + (oct % 4 < 2 ? 0 : apart) + unit)[oct % 2] = q.bytes;
+  row.aux[unit] = q.aux;
 }
 
 // A unit of x in registers.

@@ -118,6 +118,7 @@ RF_DEVICE T ShuffleXor(T value, uint32_t mask) {
   return Shuffle(value, LaneId() ^ mask);
 }
 
+RF_DEVICE uint32_t Uniform(uint32_t v) { return __builtin_amdgcn_readfirstlane(v); }
 RF_DEVICE uint64_t Ballot(bool predicate) {
   if constexpr (kWaveSize == 32) {
     return __builtin_amdgcn_ballot_w32(predicate);

@@ -53,6 +53,12 @@ RF_KERNEL(conformance_shuffle_among, ConformanceArgs, 256) {
                 ShuffleAmong<16>(v, v % 16) + ShuffleAmong<32>(v, v % 32);
 }
 
+// out[i] = in[number of the wave in the grid] + its lane.
+RF_KERNEL(conformance_uniform, ConformanceArgs, 256) {
+  const uint32_t i = GlobalThread();
+  args.out[i] = args.in[Uniform(i / kWaveSize)] + LaneId();
+}
+
 // out[2 i ..] = the two halves of the ballot of (in[i] & 1).
 RF_KERNEL(conformance_ballot, ConformanceArgs, 256) {
   const uint32_t i = GlobalThread();

@@ -46,6 +46,7 @@ RF_DEVICE T ShuffleXor(T value, uint32_t mask) {
   return BitCast<T>(
       __nvvm_shfl_sync_bfly_i32(kAllLanes, BitCast<int>(value), static_cast<int>(mask), 31));
 }
+RF_DEVICE uint32_t Uniform(uint32_t v) { return Shuffle(v, 0); }
 RF_DEVICE uint64_t Ballot(bool predicate) {
   return static_cast<uint32_t>(__nvvm_vote_ballot_sync(kAllLanes, predicate));
 }

@@ -30,6 +30,10 @@
 //   T ShuffleXor(T v, mask)
 //     v of lane ^ mask, mask in [1, kWaveSize).
 //
+//   uint32_t Uniform(uint32_t v)
+//     v, which is the same in all lanes: the compiler learns that, and takes branches on it and
+//     what follows from it as the wave's, not as each lane's.
+//
 //   uint64_t Ballot(bool p)
 //     bit i: p of lane i.
 //

@@ -56,6 +56,10 @@ RF_DEVICE T ShuffleXor(T value, uint32_t mask, const char* file = __builtin_FILE
   static_assert(sizeof(T) == 4);
   return BitCast<T>(sim::Shuffle(BitCast<uint32_t>(value), LaneId() ^ mask, {file, line}));
 }
+RF_DEVICE uint32_t Uniform(uint32_t v, const char* file = __builtin_FILE(),
+                           int line = __builtin_LINE()) {
+  return Shuffle(v, 0, file, line);
+}
 RF_DEVICE uint64_t Ballot(bool predicate, const char* file = __builtin_FILE(),
                           int line = __builtin_LINE()) {
   return sim::Ballot(predicate, {file, line});
