@@ -1,5 +1,5 @@
-// Plain reads of as many bytes as matrices have, in launches of which each waits for the one before
-// it (what products of one vector could reach at best), and in sequences side by side (--chains).
+// Plain reads of as many bytes as matrices have, each launch after the one before it has ended (or
+// in sequences side by side, --chains): what to compare dependent products of one vector with.
 #include <algorithm>
 #include <cstdint>
 #include <initializer_list>
@@ -9,19 +9,19 @@
 #include "base/format.h"
 #include "bench/micro/gpu/bench.h"
 #include "kernels/gpu/ops/memory_read_args.h"
+#include "tensor/dtype.h"
 
 namespace rocforge::gpu::bench {
 namespace {
 
 constexpr uint32_t kThreads = 256;
-constexpr uint32_t kBlocks =
-    4;  // a multiprocessor, together all that fit beside those of the next launch
+constexpr uint32_t kBlocks = 4;  // a multiprocessor
 
-// Of [rows, 4096] weights with 18 bytes for each 32 of them, as Q4_0 has.
-void Read(Bench& bench, int64_t rows) {
-  const std::string name = Format("memory read, bytes of Q4_0 {}x4096", rows);
+// As many bytes as weights [rows, 4096] of a type have.
+void Read(Bench& bench, DType type, int64_t rows) {
+  const std::string name = Format("memory read like {} {}x4096", Name(type), rows);
   if (!bench.Wants(name)) return;
-  const int64_t bytes = rows * 4096 / 32 * 18;
+  const int64_t bytes = rows * 4096 / Info(type).block_elements * Info(type).block_bytes;
   const auto& target = bench.target();
   const size_t copies = target.CopiesOf(bytes);
   const auto multiprocessors =
@@ -52,7 +52,9 @@ void Read(Bench& bench, int64_t rows) {
 }
 
 void MemoryRead(Bench& bench) {
-  for (const int64_t rows : {4096, 11008, 14336, 32000}) Read(bench, rows);
+  for (const DType type : {DType::kQ4_0, DType::kQ6_K, DType::kQ8_0, DType::kF16}) {
+    for (const int64_t rows : {4096, 11008, 14336, 32000}) Read(bench, type, rows);
+  }
 }
 
 [[maybe_unused]] const bool registered = Register(MemoryRead);
