@@ -45,8 +45,8 @@ constexpr uint32_t DecodeSteps(uint32_t cache_type, uint32_t rows, uint32_t lane
 
 inline constexpr uint32_t kMaxSplits = 64;
 
-// Floats that a block of a split launch writes: rows of values, their maxima, their sums; 16-byte
-// aligned.
+// Floats that a block of a split launch writes: rows of values, then the maximum and the sum of
+// each; 16-byte aligned.
 constexpr uint64_t DecodePartialFloats(uint32_t rows, uint32_t head_dim_v) {
   return uint64_t{rows} * (head_dim_v + 4);
 }

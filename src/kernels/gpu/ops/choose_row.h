@@ -145,19 +145,5 @@ RF_DEVICE float SumOfParts(const gpu::ChooseArgs& args, uint64_t row,
   return WaveSum(sum);
 }
 
-// Whether this block is the last one of its row to come here; what the others wrote is then seen.
-RF_DEVICE bool IsLastOfRow(uint32_t* counter, uint32_t& shared) {
-  DeviceFence();
-  BlockBarrier();
-  if (ThreadId() == 0) {
-    shared = AtomicAdd(counter, 1u) == GridDim() - 1 ? 1 : 0;
-    if (shared != 0) StoreRelease(counter, 0);
-  }
-  BlockBarrier();
-  const bool last = shared != 0;
-  if (last) DeviceFence();
-  return last;
-}
-
 }  // namespace
 }  // namespace rocforge::port

@@ -303,7 +303,7 @@ RF_KERNEL_RESIDENT(choose_bins, gpu::ChooseArgs, 512, 3) {
   if (range.failure != 0 || !Has(chain, kCutting)) return;
   BinsShared& s = SharedBlock<BinsShared>();
   FillBins(args, chain, range, s);
-  if (IsLastOfRow(args.counters + 2 * row, s.is_last)) PlanCuts(args, chain, range, s);
+  if (IsLastBlock(args.counters + 2 * row, GridDim(), s.is_last)) PlanCuts(args, chain, range, s);
 }
 
 RF_KERNEL(choose_tokens, gpu::ChooseArgs, 512) {
@@ -338,7 +338,7 @@ RF_KERNEL(choose_tokens, gpu::ChooseArgs, 512) {
     r.n_listed = plan.n_listed;
   }
   ListCandidates(args, r, s);
-  if (!IsLastOfRow(args.counters + 2 * row + 1, s.is_last)) return;
+  if (!IsLastBlock(args.counters + 2 * row + 1, GridDim(), s.is_last)) return;
   if (r.listed()) {
     const gpu::TopToken* list = args.list + row * kChooseList;
     for (uint32_t i = ThreadId(); i < r.n_candidates(); i += kChooseThreads) s.list[i] = list[i];

@@ -275,3 +275,5 @@ RF_DEVICE void GridBarrier(uint32_t* counter, uint32_t n_blocks) {
 RF_DEVICE uint64_t Clock() { return __builtin_readsteadycounter(); }
 
 }  // namespace rocforge::port
+
+#include "kernels/gpu/port/last_block.h"

@@ -185,6 +185,22 @@ RF_DEVICE void CopyWaitBut() {
 }
 
 RF_DEVICE void DeviceFence() { asm volatile("fence.acq_rel.gpu;" ::: "memory"); }
+// One thread's release and acquire hold for its block: barriers pass on what they order (PTX memory
+// consistency model, "causality order").
+RF_DEVICE bool IsLastBlock(uint32_t* counter, uint32_t n_blocks, uint32_t& shared) {
+  BlockBarrier();
+  if (ThreadId() == 0) {
+    uint32_t before;
+    asm volatile("atom.acq_rel.gpu.global.add.u32 %0, [%1], 1;"
+                 : "=r"(before)
+                 : "l"(counter)
+                 : "memory");
+    shared = before == n_blocks - 1 ? 1 : 0;
+    if (shared != 0) *counter = 0;
+  }
+  BlockBarrier();
+  return shared != 0;
+}
 
 // Arrivals are counted up; the barrier of round r is open when r * n_blocks have arrived.
 RF_DEVICE void GridBarrier(uint32_t* counter, uint32_t n_blocks) {

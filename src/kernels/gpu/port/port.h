@@ -146,6 +146,11 @@
 //     (by an atomic and a barrier) that others have passed their fence, and then fences, reads what
 //     they wrote.
 //
+//   bool IsLastBlock(uint32_t* counter, uint32_t n_blocks, uint32_t& shared)
+//     by all threads of each of n_blocks blocks, once a launch: true in the block that comes last,
+//     whose threads then see what all of them wrote before. *counter is 0 before and after; shared
+//     is shared memory that nobody else uses until the block's next barrier.
+//
 // Overlap of launches (NVIDIA from sm_90 on; elsewhere these do nothing)
 //
 //   void LetNextStart()

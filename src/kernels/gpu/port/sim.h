@@ -164,3 +164,5 @@ RF_DEVICE void DeviceFence() { sim::DeviceFence(); }
 RF_DEVICE uint64_t Clock() { return sim::Clock(); }
 
 }  // namespace rocforge::port
+
+#include "kernels/gpu/port/last_block.h"
