@@ -15,7 +15,7 @@ namespace rocforge::gpu::bench {
 namespace {
 
 constexpr uint32_t kThreads = 256;
-constexpr uint32_t kBlocks = 4;  // a multiprocessor
+constexpr uint32_t kBlocks = 8;  // a multiprocessor: as many threads as it takes
 
 // As many bytes as weights [rows, 4096] of a type have.
 void Read(Bench& bench, DType type, int64_t rows) {

@@ -186,7 +186,7 @@ RF_DEVICE void Accumulate(const gpu::AttentionArgs& a, uint32_t ahead, bool awai
     }
   };
   // The step's own positions are what the launch before this one writes.
-  const bool early = await && run < w.end && (run + 1) * kStep <= w.position;
+  const bool early = kLaunchesOverlap && await && run < w.end && (run + 1) * kStep <= w.position;
   if (!Shape::kSparing && early) load();
   if (await) AwaitPrevious();
   if (!Shape::kSparing && !early && run < w.end) load();

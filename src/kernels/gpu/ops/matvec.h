@@ -107,13 +107,19 @@ RF_DEVICE void MatvecOne(const MatvecArgs& args, uint32_t block, uint32_t n_bloc
   // waits for it.
   if (!more) ahead.task = n_tasks - 1;
   place(ahead);
-  if (whole(0)) {
+  const auto load_first = [&]<uint32_t kFrom, uint32_t kTo>() {
+    if (whole(0)) {
 #pragma unroll
-    for (uint32_t i = 0; i < kInFlight * kRows; ++i) load_one(ahead, i);
-  } else {
+      for (uint32_t i = kFrom; i < kTo; ++i) load_one(ahead, i);
+    } else {
 #pragma unroll
-    for (uint32_t i = 0; i < kInFlight * kRows; ++i) load_one_within(ahead, i);
-  }
+      for (uint32_t i = kFrom; i < kTo; ++i) load_one_within(ahead, i);
+    }
+  };
+  // The norm wants the registers of a unit of Q6_K.
+  constexpr uint32_t kAll = kInFlight * kRows;
+  constexpr uint32_t kEarly = kNorm && kType == gpu::kWeightQ6_K ? kAll - 1 : kAll;
+  load_first.template operator()<0, kEarly>();
   const uint32_t padded_units = (n_units + kStep - 1) / kStep * kStep;
   if constexpr (kNorm) {
     // From memory to the second-level cache, where 32 floats a thread are enough for any row.
@@ -124,6 +130,7 @@ RF_DEVICE void MatvecOne(const MatvecArgs& args, uint32_t block, uint32_t n_bloc
   AwaitPrevious();
   float residual = ResidualAt(args, end);
   RoundIntoShared<kType, kNorm>(args, args.x + x_row * args.cols, padded_units, shared);
+  load_first.template operator()<kEarly, kAll>();
   const float norm_scale = kNorm ? NormScale<kType>(args, shared) : 1.0f;
 
   while (more) {

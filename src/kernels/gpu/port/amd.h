@@ -216,6 +216,7 @@ RF_DEVICE void PrefetchRange(const void*, uint32_t) {}
 
 RF_DEVICE void LetNextStart() {}
 RF_DEVICE void AwaitPrevious() {}
+inline constexpr bool kLaunchesOverlap = false;
 
 RF_DEVICE uint32_t AtomicAdd(uint32_t* p, uint32_t v) {
   return __scoped_atomic_fetch_add(p, v, __ATOMIC_RELAXED, __MEMORY_SCOPE_DEVICE);

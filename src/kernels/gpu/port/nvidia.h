@@ -134,10 +134,12 @@ RF_DEVICE void PrefetchRange(const void* p, uint32_t bytes) {
 }
 RF_DEVICE void LetNextStart() { asm volatile("griddepcontrol.launch_dependents;" ::: "memory"); }
 RF_DEVICE void AwaitPrevious() { asm volatile("griddepcontrol.wait;" ::: "memory"); }
+inline constexpr bool kLaunchesOverlap = true;
 #else
 RF_DEVICE void PrefetchRange(const void*, uint32_t) {}
 RF_DEVICE void LetNextStart() {}
 RF_DEVICE void AwaitPrevious() {}
+inline constexpr bool kLaunchesOverlap = false;
 #endif
 
 RF_DEVICE uint32_t AtomicAdd(uint32_t* p, uint32_t v) {

@@ -153,6 +153,9 @@
 //
 // Overlap of launches (NVIDIA from sm_90 on; elsewhere these do nothing)
 //
+//   constexpr bool kLaunchesOverlap
+//     whether they can here (true in sim, so that what depends on it is tested).
+//
 //   void LetNextStart()
 //     the next launch of the stream, if it is launched with LaunchShape::overlap, may start its
 //     blocks as soon as every block of this one has called this or ended. Best at the start of a
