@@ -185,11 +185,14 @@ RF_DEVICE void Accumulate(const gpu::AttentionArgs& a, uint32_t ahead, bool awai
       }
     }
   };
-  // The step's own positions are what the launch before this one writes.
-  const bool early = kLaunchesOverlap && await && run < w.end && (run + 1) * kStep <= w.position;
-  if (!Shape::kSparing && early) load();
+  // Before q is asked for, which the keys would else wait for; and where launches overlap before
+  // the one before this one has ended, unless the run has positions of this step, which that one
+  // writes.
+  constexpr bool kAhead = kLaunchesOverlap && !Shape::kSparing;
+  const bool early = kAhead && await && run < w.end && (run + 1) * kStep <= w.position;
+  if (early) load();
   if (await) AwaitPrevious();
-  if (!Shape::kSparing && !early && run < w.end) load();
+  if (kAhead && !early && run < w.end) load();
 
   float q[kRows][8];
   float value[kRows][8];
@@ -218,7 +221,7 @@ RF_DEVICE void Accumulate(const gpu::AttentionArgs& a, uint32_t ahead, bool awai
     limit[j] = w.PositionOf(Scores::ValueOf(lane, j) % kRows);
   }
 
-  bool loaded = !Shape::kSparing;
+  bool loaded = kAhead;
   for (; run < w.end; run += kWaves) {
     if (!loaded) load();
     loaded = false;
