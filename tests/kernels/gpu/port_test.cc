@@ -167,6 +167,21 @@ TEST_P(PortTest, FenceLetsTheLastBlockReadTheOthers) {
   EXPECT_EQ(out[0], std::accumulate(in.begin(), in.end(), 0u));
 }
 
+TEST_P(PortTest, AllThreadsOfTheLastBlockReadTheOthers) {
+  constexpr uint32_t kThreads = 256;
+  for (const uint32_t blocks : {1u, 2u, 9u, 40u}) {
+    const auto in = Random(blocks * kThreads);
+    const auto out = Run("conformance_last_block", in, (blocks + 1) * kThreads, 0,
+                         {blocks, 1, kThreads}, blocks * kThreads);
+    for (uint32_t t = 0; t < kThreads; ++t) {
+      uint32_t sum = 0;
+      for (uint32_t b = 0; b < blocks; ++b) sum += in[b * kThreads + t];
+      ASSERT_EQ(out[t], sum) << "thread " << t << " of " << blocks << " blocks";
+    }
+    EXPECT_EQ(counter_[0], 0u);
+  }
+}
+
 TEST_P(PortTest, Dot4IsExactAndWraps) {
   auto in = Random(3 * 256);
   in[0] = in[1] = 0x80808080u;

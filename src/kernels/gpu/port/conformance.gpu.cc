@@ -246,6 +246,17 @@ RF_KERNEL(conformance_fence, ConformanceArgs, 256) {
   args.out[0] = sum;
 }
 
+// Each thread writes out[BlockDim() + i] = in[i]; each thread t of the last block then sums up into
+// out[t] what the threads t of all blocks wrote.
+RF_KERNEL(conformance_last_block, ConformanceArgs, 256) {
+  LastBlock& shared = SharedBlock<LastBlock>();
+  args.out[BlockDim() + GlobalThread()] = args.in[GlobalThread()];
+  if (!IsLastBlock(args.counter, GridDim(), shared.is_last)) return;
+  uint32_t sum = 0;
+  for (uint32_t b = 1; b <= GridDim(); ++b) sum += args.out[b * BlockDim() + ThreadId()];
+  args.out[ThreadId()] = sum;
+}
+
 // Asks for ranges of in before it is copied to out: all of it, its parameter first words of 4,
 // none.
 RF_KERNEL(conformance_prefetch, ConformanceArgs, 256) {
