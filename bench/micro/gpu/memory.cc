@@ -2,7 +2,6 @@
 // in sequences side by side, --chains): what to compare dependent products of one vector with.
 #include <algorithm>
 #include <cstdint>
-#include <initializer_list>
 #include <string>
 #include <vector>
 

@@ -185,8 +185,8 @@ RF_DEVICE void Accumulate(const gpu::AttentionArgs& a, uint32_t ahead, bool awai
       }
     }
   };
-  // Before q is asked for, which the keys would else wait for; and where launches overlap before
-  // the one before this one has ended, unless the run has positions of this step, which that one
+  // Where launches overlap, the first run before q, for which the keys would else wait; and before
+  // the launch before this one has ended, unless the run has positions of this step, which that one
   // writes.
   constexpr bool kAhead = kLaunchesOverlap && !Shape::kSparing;
   const bool early = kAhead && await && run < w.end && (run + 1) * kStep <= w.position;

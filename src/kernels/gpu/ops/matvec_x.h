@@ -23,7 +23,7 @@ using CodesShared = Codes<typename CodeBook<kType>::Entry, CodeBook<kType>::kEnt
 // x of one block; the same type for all types of weights without a code book.
 template <typename Book>
 struct SharedWithBook {
-  // The last unit is for what nobody reads.
+  // The last unit is for what nobody reads (of aux, two: a multiple of 16 bytes).
   U32x4 low[kMaxMatvecUnits + 1];
   U32x4 high[kMaxMatvecUnits + 1];
   U32x2 aux[kMaxMatvecUnits + 2];
@@ -88,6 +88,8 @@ RF_DEVICE void RoundIntoShared(const MatvecArgs& args, const float* x, uint32_t 
                   QuantiseOct(v[k].low, v[k].high, SumsOf(kType)));
     }
   };
+  // A row of one batch for itself, which the loop would do as well: 8B, which has many of them,
+  // then generates 0.7 % more tokens a second (H200).
   if (4 * n_units <= BlockDim()) {
     round.template operator()<1>(0);
   } else {
@@ -98,19 +100,14 @@ RF_DEVICE void RoundIntoShared(const MatvecArgs& args, const float* x, uint32_t 
     for (uint32_t begin = 0; begin < 4 * n_units; begin += kBatch * BlockDim())
       round.template operator()<kBatch>(begin);
   }
-  if constexpr (kNorm) {
-    squares = WaveSum(squares);
-    if (LaneId() == 0) shared.reduce.partial[WaveId()] = squares;
-  }
+  if constexpr (kNorm) PutWaveSum(squares, shared.reduce);
   BlockBarrier();
 }
 
 // What products of the rounded row are to be multiplied with, after RoundIntoShared with kNorm.
 template <uint32_t kType>
 RF_DEVICE float NormScale(const MatvecArgs& args, const MatvecShared<kType>& shared) {
-  const uint32_t n_waves = BlockDim() / kWaveSize;
-  const float sum = LaneId() < n_waves ? shared.reduce.partial[LaneId()] : 0.0f;
-  return InverseDeviation(WaveSum(sum), args.cols, args.norm_eps);
+  return InverseDeviation(SumOfWaves(shared.reduce), args.cols, args.norm_eps);
 }
 
 }  // namespace

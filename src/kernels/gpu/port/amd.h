@@ -252,6 +252,7 @@ RF_DEVICE void CopyCommit() {}
 template <int kGroups>
 RF_DEVICE void CopyWaitBut() {}
 
+// For last_block.h, as in sim: not part of the specification.
 RF_DEVICE void DeviceFence() { __builtin_amdgcn_fence(__ATOMIC_ACQ_REL, "agent"); }
 
 // Arrivals are counted up; the barrier of round r is open when r * n_blocks have arrived.

@@ -225,27 +225,6 @@ struct LastBlock {
 };
 }  // namespace
 
-// Each thread writes out[1 + i] = in[i]; the block that counts itself in last sums all of them into
-// out[0] and resets the counter.
-RF_KERNEL(conformance_fence, ConformanceArgs, 256) {
-  LastBlock& shared = SharedBlock<LastBlock>();
-  const uint32_t i = GlobalThread();
-  args.out[1 + i] = args.in[i];
-  DeviceFence();
-  BlockBarrier();
-  if (ThreadId() == 0) {
-    shared.is_last = AtomicAdd(args.counter, 1u) == GridDim() - 1 ? 1 : 0;
-    if (shared.is_last != 0) StoreRelease(args.counter, 0);
-  }
-  BlockBarrier();
-  if (shared.is_last == 0) return;
-  DeviceFence();
-  if (ThreadId() != 0) return;
-  uint32_t sum = 0;
-  for (uint32_t j = 0; j < GridDim() * BlockDim(); ++j) sum += args.out[1 + j];
-  args.out[0] = sum;
-}
-
 // Each thread writes out[BlockDim() + i] = in[i]; each thread t of the last block then sums up into
 // out[t] what the threads t of all blocks wrote.
 RF_KERNEL(conformance_last_block, ConformanceArgs, 256) {

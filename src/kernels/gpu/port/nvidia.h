@@ -186,18 +186,22 @@ RF_DEVICE void CopyWaitBut() {
   asm volatile("cp.async.wait_group %0;" ::"n"(kGroups) : "memory");
 }
 
-RF_DEVICE void DeviceFence() { asm volatile("fence.acq_rel.gpu;" ::: "memory"); }
-// One thread's release and acquire hold for its block: barriers pass on what they order (PTX memory
-// consistency model, "causality order").
+// *counter + 1, releasing and acquiring; the old value. By one thread between two barriers of its
+// block it holds for all of the block: barriers pass on what it orders (PTX memory consistency
+// model, "causality order").
+RF_DEVICE uint32_t CountUp(uint32_t* counter) {
+  uint32_t before;
+  asm volatile("atom.acq_rel.gpu.global.add.u32 %0, [%1], 1;"
+               : "=r"(before)
+               : "l"(counter)
+               : "memory");
+  return before;
+}
+
 RF_DEVICE bool IsLastBlock(uint32_t* counter, uint32_t n_blocks, uint32_t& shared) {
   BlockBarrier();
   if (ThreadId() == 0) {
-    uint32_t before;
-    asm volatile("atom.acq_rel.gpu.global.add.u32 %0, [%1], 1;"
-                 : "=r"(before)
-                 : "l"(counter)
-                 : "memory");
-    shared = before == n_blocks - 1 ? 1 : 0;
+    shared = CountUp(counter) == n_blocks - 1 ? 1 : 0;
     if (shared != 0) *counter = 0;
   }
   BlockBarrier();
@@ -208,11 +212,7 @@ RF_DEVICE bool IsLastBlock(uint32_t* counter, uint32_t n_blocks, uint32_t& share
 RF_DEVICE void GridBarrier(uint32_t* counter, uint32_t n_blocks) {
   BlockBarrier();
   if (ThreadId() == 0) {
-    uint32_t arrived;
-    asm volatile("atom.acq_rel.gpu.global.add.u32 %0, [%1], 1;"
-                 : "=r"(arrived)
-                 : "l"(counter)
-                 : "memory");
+    const uint32_t arrived = CountUp(counter);
     const uint32_t target = arrived / n_blocks * n_blocks + n_blocks;
     while (static_cast<int32_t>(LoadAcquire(counter) - target) < 0) {
     }

@@ -140,12 +140,6 @@
 //     the copies since the last CopyCommit are a group; all groups but the last n are there, for
 //     this thread.
 //
-//   void DeviceFence()
-//     what this thread wrote before it, and what barriers and acquiring loads showed it, is seen by
-//     every thread of the device that acquires something written after it. A thread that learned
-//     (by an atomic and a barrier) that others have passed their fence, and then fences, reads what
-//     they wrote.
-//
 //   bool IsLastBlock(uint32_t* counter, uint32_t n_blocks, uint32_t& shared)
 //     by all threads of each of n_blocks blocks, once a launch: true in the block that comes last,
 //     whose threads then see what all of them wrote before. *counter is 0 before and after; shared

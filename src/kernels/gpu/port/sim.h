@@ -160,6 +160,7 @@ RF_DEVICE void CopyWait() {}
 RF_DEVICE void CopyCommit() {}
 template <int kGroups>
 RF_DEVICE void CopyWaitBut() {}
+// For last_block.h.
 RF_DEVICE void DeviceFence() { sim::DeviceFence(); }
 
 RF_DEVICE uint64_t Clock() { return sim::Clock(); }
